@@ -1,0 +1,49 @@
+"""Take a PyTorch hand-pose network to an Ascend board, and prove that it still says the same.
+
+The functions mirror the commands. Each is loaded when it is first used, so that ``import atlas_hpe``
+costs nothing and works on a board without torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from atlas_hpe.lazy import lazy_attributes
+from atlas_hpe.version import __version__
+
+if TYPE_CHECKING:
+    from atlas_hpe_export import compare, export_onnx
+    from atlas_hpe_pipelines import Pipeline
+    from atlas_hpe_runtime import open_session
+
+    from atlas_hpe.card import ModelCard, load_card
+    from atlas_hpe.errors import AtlasHpeError
+    from atlas_hpe.poses import Frame, HandPose
+
+__all__ = [
+    "AtlasHpeError",
+    "Frame",
+    "HandPose",
+    "ModelCard",
+    "Pipeline",
+    "__version__",
+    "compare",
+    "export_onnx",
+    "load_card",
+    "open_session",
+]
+
+__getattr__ = lazy_attributes(
+    __name__,
+    {
+        "AtlasHpeError": "atlas_hpe.errors",
+        "Frame": "atlas_hpe.poses",
+        "HandPose": "atlas_hpe.poses",
+        "ModelCard": "atlas_hpe.card",
+        "Pipeline": "atlas_hpe_pipelines",
+        "compare": "atlas_hpe_export",
+        "export_onnx": "atlas_hpe_export",
+        "load_card": "atlas_hpe.card",
+        "open_session": "atlas_hpe_runtime",
+    },
+)

@@ -1,0 +1,54 @@
+"""Where cards live: in the metadata of an .onnx, beside an .om, or in a .json of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Union
+
+from atlas_hpe.card.json_form import card_from_json
+from atlas_hpe.card.spec import ModelCard
+from atlas_hpe.errors import CardError
+from atlas_hpe.files import read_bytes
+from atlas_hpe.onnx_file import read_onnx_summary
+
+__all__ = ["CARD_METADATA_KEY", "card_path_of", "load_card"]
+
+#: Key in the ONNX metadata that holds the card's JSON.
+CARD_METADATA_KEY = "atlas_hpe.card"
+
+
+def card_path_of(model_path: Union[str, Path]) -> Path:
+    """The card's path beside a model: ``hand.om`` -> ``hand.om.json``."""
+    path = Path(model_path)
+    return path.with_name(path.name + ".json")
+
+
+def load_card(path: Union[str, Path]) -> ModelCard:
+    """Read the card of a model.
+
+    Args:
+        path: An .onnx with an embedded card, a model with ``<name>.json`` beside it, or the .json.
+
+    Raises:
+        CardError: There is no card, or it does not follow its schema.
+        InputError: The file can't be read.
+        ModelFileError: The .onnx is damaged or unsafe.
+    """
+    path = Path(path)
+    if path.suffix == ".onnx":
+        text = read_onnx_summary(path).metadata.get(CARD_METADATA_KEY)
+        if text is not None:
+            return card_from_json(text, str(path))
+    card_path = path if path.suffix == ".json" else card_path_of(path)
+    if not card_path.exists():
+        raise CardError(
+            "the model has no card",
+            where=path,
+            why=f"no card inside the file and no {card_path.name} beside it",
+            fix="export it with: atlas-hpe export CHECKPOINT --out MODEL.onnx",
+        )
+    try:
+        text = read_bytes(card_path).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CardError("the model card is not UTF-8", where=card_path, why=str(error)) from error
+    return card_from_json(text, str(card_path))

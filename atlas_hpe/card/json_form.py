@@ -1,0 +1,270 @@
+"""The card's JSON form: written from the dataclasses, read back with exact messages.
+
+The published schema, ``card.schema.json``, says the same for programs in other languages; a test
+holds the two together.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from dataclasses import asdict, replace
+from typing import Callable, Dict, List, Mapping, NoReturn, Optional, Tuple, TypeVar
+
+from atlas_hpe.card.spec import (
+    CARD_VERSION,
+    DecodeSpec,
+    GraphSpec,
+    ModelCard,
+    PreprocessSpec,
+    Provenance,
+    TensorSpec,
+)
+from atlas_hpe.errors import CardError
+from atlas_hpe.hands import NUM_JOINTS
+
+__all__ = ["card_from_json", "card_to_json"]
+
+T = TypeVar("T")
+
+TASKS = ("hand-2d", "hand-3d", "two-hands-3d", "depth-hand-3d", "hand-detect")
+DTYPES = ("float32", "float16", "int32", "int64", "uint8", "int8", "bool")
+LAYOUTS = ("NCHW", "NHWC", "ND")
+
+
+def card_to_json(card: ModelCard) -> str:
+    """The card as JSON text: sorted keys, two spaces, a final line break."""
+    return json.dumps(asdict(card), indent=2, sort_keys=True, allow_nan=False) + "\n"
+
+
+def card_from_json(text: str, where: str) -> ModelCard:
+    """Read a card.
+
+    Args:
+        text: JSON text.
+        where: File it came from, for messages.
+
+    Raises:
+        CardError: Not JSON, a version this release does not read, or a value that does not follow
+            the schema; the message holds the path of the value.
+    """
+    try:
+        document = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise CardError("the model card is not JSON", where=where, why=str(error)) from error
+    return _read_card(_Node(document, "card", where))
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    """NaN and Infinity: Python's reader takes them, JSON has no such numbers."""
+    raise ValueError(f"{constant} is not a JSON number")
+
+
+class _Node:
+    """A JSON value together with its path, read field by field.
+
+    Numbers follow JSON Schema: 2.0 is an integer, True is not a number.
+    """
+
+    def __init__(self, value: object, path: str, where: str) -> None:
+        self.value = value
+        self.path = path
+        self.where = where
+
+    def fail(self, expected: str) -> NoReturn:
+        """Raise the error of this value."""
+        raise CardError(
+            "the model card does not follow its schema",
+            where=f"{self.where}, {self.path}",
+            why=f"must be {expected}, found {_shorten(self.value)}",
+            fix="export the model again, or correct the card by card.schema.json",
+        )
+
+    def fields(self, required: Tuple[str, ...], optional: Tuple[str, ...]) -> Dict[str, _Node]:
+        """The members of an object; unknown and missing ones are errors."""
+        value = self.value
+        if not isinstance(value, dict):
+            self.fail("an object")
+        for key in required:
+            if key not in value:
+                self.fail(f"an object with the member '{key}'")
+        for key in value:
+            if key not in required + optional:
+                self.fail(f"an object without the unknown member '{key}'")
+        return {key: _Node(item, f"{self.path}.{key}", self.where) for key, item in value.items()}
+
+    def items(self, least: int = 0, most: Optional[int] = None) -> List[_Node]:
+        """The elements of an array."""
+        value = self.value
+        if not isinstance(value, list):
+            self.fail("an array")
+        if len(value) < least or (most is not None and len(value) > most):
+            count = f"{least}" if most == least else f"{least} or more"
+            count = count if most is None or most == least else f"{least} to {most}"
+            self.fail(f"an array of {count} elements")
+        return [_Node(item, f"{self.path}[{i}]", self.where) for i, item in enumerate(value)]
+
+    def text(self) -> str:
+        """A string that is not empty."""
+        if not isinstance(self.value, str) or not self.value:
+            self.fail("a string that is not empty")
+        return self.value
+
+    def choice(self, options: Tuple[str, ...]) -> str:
+        """One of the given strings."""
+        if not isinstance(self.value, str) or self.value not in options:
+            self.fail("one of " + ", ".join(options))
+        return self.value
+
+    def number(self, above: float = -math.inf) -> float:
+        """A finite number."""
+        value = self.value
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            self.fail("a number")
+        # Compared exactly: math.isfinite raises on an integer that no float holds. NaN fails too.
+        if not abs(value) <= sys.float_info.max:
+            self.fail("a number that a 64-bit float holds")
+        if value <= above:
+            self.fail(f"a number above {above:g}")
+        return float(value)
+
+    def integer(self, least: int) -> int:
+        """An integer of at least ``least``."""
+        value = self.value
+        whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+        if isinstance(value, bool) or not whole or value < least:  # type: ignore[operator]
+            self.fail(f"an integer of at least {least}")
+        return int(value)  # type: ignore[call-overload, no-any-return]
+
+    def mapping(self, read: Callable[[_Node], T]) -> Dict[str, T]:
+        """An object with free keys and values of one kind."""
+        value = self.value
+        if not isinstance(value, dict):
+            self.fail("an object")
+        return {
+            key: read(_Node(item, f"{self.path}.{key}", self.where)) for key, item in value.items()
+        }
+
+    def or_none(self, read: Callable[[_Node], T]) -> Optional[T]:
+        """None for null, else the value."""
+        return None if self.value is None else read(self)
+
+
+def _read_card(node: _Node) -> ModelCard:
+    version = node.value.get("card_version") if isinstance(node.value, dict) else None
+    if version != CARD_VERSION or isinstance(version, bool):
+        raise CardError(
+            "the model card has a version that this release does not read",
+            where=f"{node.where}, card.card_version",
+            why=f"found {_shorten(version)}, this release reads {CARD_VERSION}",
+            fix="use the atlas-hpe release that wrote the card, or export the model again",
+        )
+    fields = node.fields(
+        ("card_version", "name", "task", "graphs", "preprocess", "decode", "provenance"),
+        ("skeleton", "joint_order"),
+    )
+    card = ModelCard(
+        name=fields["name"].text(),
+        task=fields["task"].choice(TASKS),
+        graphs=tuple(_read_graph(item) for item in fields["graphs"].items(least=1)),
+        preprocess=_read_preprocess(fields["preprocess"]),
+        decode=_read_decode(fields["decode"]),
+        provenance=_read_provenance(fields["provenance"]),
+    )
+    if "skeleton" in fields:
+        fields["skeleton"].choice(("hand21",))
+    if "joint_order" in fields:
+        items = fields["joint_order"].items(NUM_JOINTS, NUM_JOINTS)
+        order = tuple(item.integer(0) for item in items)
+        card = replace(card, joint_order=order)
+    return card
+
+
+def _read_tensor(node: _Node) -> TensorSpec:
+    fields = node.fields(("name", "shape", "dtype"), ("layout",))
+    return TensorSpec(
+        name=fields["name"].text(),
+        shape=tuple(item.integer(1) for item in fields["shape"].items()),
+        dtype=fields["dtype"].choice(DTYPES),
+        layout=fields["layout"].choice(LAYOUTS) if "layout" in fields else "ND",
+    )
+
+
+def _read_graph(node: _Node) -> GraphSpec:
+    fields = node.fields(("name", "inputs", "outputs"), ("file",))
+    return GraphSpec(
+        name=fields["name"].text(),
+        inputs=tuple(_read_tensor(item) for item in fields["inputs"].items(least=1)),
+        outputs=tuple(_read_tensor(item) for item in fields["outputs"].items(least=1)),
+        file=fields["file"].or_none(_Node.text) if "file" in fields else None,
+    )
+
+
+def _read_preprocess(node: _Node) -> PreprocessSpec:
+    fields = node.fields(
+        ("width_px", "height_px", "colour", "fit", "mean", "std"),
+        ("crop_scale", "border", "layout", "dtype", "where"),
+    )
+
+    def chosen(key: str, options: Tuple[str, ...], default: str) -> str:
+        return fields[key].choice(options) if key in fields else default
+
+    colour = fields["colour"].choice(("rgb", "bgr", "gray"))
+    channels = 1 if colour == "gray" else 3
+    crop_scale = PreprocessSpec.crop_scale
+    return PreprocessSpec(
+        width_px=fields["width_px"].integer(1),
+        height_px=fields["height_px"].integer(1),
+        colour=colour,
+        fit=fields["fit"].choice(("stretch", "letterbox", "crop")),
+        mean=tuple(item.number() for item in fields["mean"].items(channels, channels)),
+        std=tuple(item.number(above=0) for item in fields["std"].items(channels, channels)),
+        crop_scale=fields["crop_scale"].number(above=0) if "crop_scale" in fields else crop_scale,
+        border=chosen("border", ("replicate", "mean"), PreprocessSpec.border),
+        layout=chosen("layout", ("NCHW", "NHWC"), PreprocessSpec.layout),
+        dtype=chosen("dtype", DTYPES, PreprocessSpec.dtype),
+        where=chosen("where", ("host", "graph", "aipp"), PreprocessSpec.where),
+    )
+
+
+def _read_decode(node: _Node) -> DecodeSpec:
+    fields = node.fields(("kind", "outputs"), ("options", "where"))
+    return DecodeSpec(
+        kind=fields["kind"].text(),
+        outputs=fields["outputs"].mapping(_Node.text),
+        options=fields["options"].mapping(_Node.number) if "options" in fields else {},
+        where=fields["where"].choice(("host", "graph")) if "where" in fields else "host",
+    )
+
+
+def _read_provenance(node: _Node) -> Provenance:
+    optional_texts = ("checkpoint", "checkpoint_sha256", "licence", "soc", "atc_command")
+    lists = ("attribution", "rewrites")
+    fields = node.fields(
+        ("network",), (*optional_texts, *lists, "opset", "tools", "precision", "parity")
+    )
+    values: Dict[str, object] = {"network": fields["network"].text()}
+    for key in optional_texts:
+        if key in fields:
+            values[key] = fields[key].or_none(_Node.text)
+    for key in lists:
+        if key in fields:
+            values[key] = tuple(item.text() for item in fields[key].items())
+    if "opset" in fields:
+        values["opset"] = fields["opset"].or_none(lambda item: item.integer(1))
+    if "tools" in fields:
+        values["tools"] = fields["tools"].mapping(_Node.text)
+    if "precision" in fields:
+        values["precision"] = fields["precision"].choice(DTYPES)
+    if "parity" in fields:
+        values["parity"] = fields["parity"].mapping(_Node.number)
+    return Provenance(**values)  # type: ignore[arg-type]
+
+
+def _shorten(value: object) -> str:
+    if isinstance(value, (Mapping, list)):
+        kind = "an object" if isinstance(value, Mapping) else "an array"
+        return f"{kind} of {len(value)}"
+    text = json.dumps(value)
+    return text if len(text) <= 40 else text[:37] + "..."

@@ -1,0 +1,130 @@
+"""What a machine has: Python, libraries by extra, back-ends."""
+
+from __future__ import annotations
+
+import importlib.util
+import platform
+import re
+import sys
+from dataclasses import dataclass
+from typing import Dict, Optional, Tuple
+
+from atlas_hpe.version import __version__
+
+__all__ = ["Diagnosis", "Finding", "examine_machine"]
+
+#: Extra (None: the base install) -> what it is for, and its libraries as module -> distribution.
+_LIBRARIES: Dict[Optional[str], Tuple[str, Dict[str, str]]] = {
+    None: (
+        "base install",
+        {
+            "numpy": "numpy",
+            "cv2": "opencv-python-headless",
+            "PIL": "pillow",
+            "imageio": "imageio",
+            "imageio_ffmpeg": "imageio-ffmpeg",
+        },
+    ),
+    "host": ("run .onnx models", {"onnxruntime": "onnxruntime"}),
+    "export": (
+        "export and parity",
+        {"torch": "torch", "onnx": "onnx", "onnxsim": "onnxsim", "onnxscript": "onnxscript"},
+    ),
+}
+#: Floors set by known CVEs, for libraries that open files of others.
+_FLOORS: Dict[str, Tuple[int, int]] = {"torch": (2, 10), "onnx": (1, 21)}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is there or not.
+
+    Attributes:
+        name: Library or back-end.
+        present: Whether it can be used.
+        text: Its version, or what it would be for.
+        fix: The command that adds it, None when nothing is to be done.
+    """
+
+    name: str
+    present: bool
+    text: str
+    fix: Optional[str] = None
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The whole examination.
+
+    Attributes:
+        version: Version of this distribution.
+        python: Version of the interpreter.
+        platform: Operating system and processor.
+        findings: One entry per library and back-end.
+    """
+
+    version: str
+    python: str
+    platform: str
+    findings: Tuple[Finding, ...]
+
+
+def examine_machine() -> Diagnosis:
+    """Look at the machine without importing any of the libraries."""
+    findings = [
+        _examine_library(module, distribution, extra, purpose)
+        for extra, (purpose, libraries) in _LIBRARIES.items()
+        for module, distribution in libraries.items()
+    ]
+    return Diagnosis(
+        version=__version__,
+        python=platform.python_version(),
+        platform=f"{platform.system()} {platform.machine()}",
+        findings=(*findings, _examine_onnxruntime_backend()),
+    )
+
+
+def _examine_library(module: str, distribution: str, extra: Optional[str], purpose: str) -> Finding:
+    target = "atlas-hpe" if extra is None else f"atlas-hpe[{extra}]"
+    fix = f"pip install --upgrade '{target}'"
+    if importlib.util.find_spec(module) is None:
+        too_old = extra == "export" and sys.version_info < (3, 10)
+        return Finding(
+            distribution,
+            present=False,
+            text=f"for: {purpose}",
+            fix="export on a machine with Python 3.10 or newer" if too_old else fix,
+        )
+    version = _version_of(distribution)
+    floor = _FLOORS.get(module)
+    if floor is not None and _leading_numbers(version) < floor:
+        least = ".".join(map(str, floor))
+        return Finding(
+            distribution, present=False, text=f"{version} has known CVEs, {least} is due", fix=fix
+        )
+    return Finding(distribution, present=True, text=version)
+
+
+def _examine_onnxruntime_backend() -> Finding:
+    present = importlib.util.find_spec("onnxruntime") is not None
+    return Finding(
+        "back-end onnxruntime",
+        present=present,
+        text="runs .onnx on the host",
+        fix=None if present else "pip install 'atlas-hpe[host]'",
+    )
+
+
+def _version_of(distribution: str) -> str:
+    if sys.version_info >= (3, 8):
+        from importlib.metadata import PackageNotFoundError, version
+    else:
+        from importlib_metadata import PackageNotFoundError, version
+    try:
+        return str(version(distribution))
+    except PackageNotFoundError:
+        return "unknown version"
+
+
+def _leading_numbers(version: str) -> Tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", version.split("+")[0])[:2])

@@ -1,0 +1,64 @@
+"""What flows through a pipeline: frames with their time, and hand poses in source pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Optional, Tuple
+
+import numpy as np
+
+__all__ = ["Frame", "HandPose"]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One picture of a source.
+
+    Attributes:
+        index: Position in the source, from 0; a frame that could not be read leaves a gap.
+        time_s: Presentation time in seconds from the start of the source.
+        image: (H, W, 3) uint8, BGR.
+    """
+
+    index: int
+    time_s: float
+    image: np.ndarray
+
+    @property
+    def size_px(self) -> Tuple[int, int]:
+        """Width and height."""
+        return int(self.image.shape[1]), int(self.image.shape[0])
+
+
+@dataclass(frozen=True, eq=False)
+class HandPose:
+    """One hand in one frame, joints in hand21 order.
+
+    Coordinates are continuous source pixels: the top-left corner of the image is (0, 0) and the
+    centre of the first pixel is (0.5, 0.5).
+
+    Attributes:
+        joints: (21, 2) x, y in source pixels; NaN for a joint that was not found.
+        joint_scores: (21,) confidence in [0, 1].
+        score: Confidence that this is a hand, in [0, 1].
+        box: x, y, width, height of the square region the joints were read from, source pixels.
+        frame_index: Index of the frame.
+        time_s: Presentation time of the frame in seconds.
+        handedness: ``"left"`` or ``"right"`` (anatomical), None when the network does not say.
+        handedness_score: Confidence in the handedness, in [0.5, 1].
+        track_id: Stable number of the hand through a clip, None without tracking.
+        joints_3d: (21, 3) metres, None for 2-D networks.
+        joints_3d_frame: Frame of reference of ``joints_3d``, for example ``"root-relative"``.
+    """
+
+    joints: np.ndarray
+    joint_scores: np.ndarray
+    score: float
+    box: Tuple[float, float, float, float]
+    frame_index: int
+    time_s: float
+    handedness: Optional[str] = None
+    handedness_score: Optional[float] = None
+    track_id: Optional[int] = None
+    joints_3d: Optional[np.ndarray] = None
+    joints_3d_frame: Optional[str] = None
