@@ -1,0 +1,61 @@
+"""Open a model with the back-end that fits it."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Optional, Union
+
+from atlas_hpe.errors import ModelFileError, UsageError
+from atlas_hpe.files import check_readable
+from atlas_hpe_runtime.backends import BACKENDS, SessionOptions
+from atlas_hpe_runtime.session import Session
+
+__all__ = ["open_session"]
+
+_SUFFIX_BACKENDS = {".onnx": "onnxruntime"}
+
+
+def open_session(
+    path: Union[str, Path],
+    backend: str = "auto",
+    device: int = 0,
+    threads: Optional[int] = None,
+) -> Session:
+    """Load a model and make it ready to run.
+
+    Args:
+        path: Model file.
+        backend: Name of a back-end, or ``"auto"`` to take the one for the file's suffix.
+        device: Number of the device.
+        threads: CPU threads for a back-end on the host, None for one per core.
+
+    Returns:
+        A session; use it as a context manager.
+
+    Raises:
+        UsageError: No such back-end, or a number of threads below 1.
+        InputError: The file can't be read.
+        ModelFileError: The file is damaged, unsafe, or of a kind no back-end takes.
+        MissingExtraError: The back-end's library is not installed.
+    """
+    path = check_readable(path)
+    if backend == "auto":
+        if path.suffix not in _SUFFIX_BACKENDS:
+            raise ModelFileError(
+                f"no back-end takes a file with the suffix '{path.suffix}'",
+                where=path,
+                fix="give a file with one of the suffixes " + ", ".join(_SUFFIX_BACKENDS),
+            )
+        backend = _SUFFIX_BACKENDS[path.suffix]
+    if backend not in BACKENDS:
+        raise UsageError(
+            f"there is no back-end '{backend}'",
+            where="--backend",
+            fix="choose one of: auto, " + ", ".join(BACKENDS),
+        )
+    if threads is not None and threads < 1:
+        raise UsageError(f"{threads} threads are too few", where="--threads", fix="give 1 or more")
+    module = importlib.import_module(f"atlas_hpe_runtime.backends.{backend}")
+    session: Session = module.open_model(path, SessionOptions(device=device, threads=threads))
+    return session

@@ -1,0 +1,96 @@
+"""The contract that every back-end keeps: open a model, feed it arrays, get arrays."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Dict, Mapping, Optional, Sequence, Tuple, Type
+
+import numpy as np
+from typing_extensions import Protocol
+
+from atlas_hpe.card import TensorSpec
+from atlas_hpe.errors import SessionError
+
+__all__ = ["Session", "check_feeds"]
+
+
+class Session(Protocol):
+    """A model that is ready to run. Use it as a context manager.
+
+    Attributes:
+        backend: Name of the back-end, for example ``"onnxruntime"``.
+        inputs: Inputs in graph order; a dimension of -1 takes any size.
+        outputs: Outputs in graph order.
+    """
+
+    backend: str
+    inputs: Tuple[TensorSpec, ...]
+    outputs: Tuple[TensorSpec, ...]
+
+    def run(self, feeds: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
+        """Run once and wait.
+
+        Args:
+            feeds: Input name -> array of exactly the declared shape and dtype.
+
+        Returns:
+            Output name -> array that belongs to the caller.
+
+        Raises:
+            SessionError: Closed session, or a feed with a wrong name, shape or dtype.
+            DeviceError: The back-end failed.
+        """
+
+    def submit(self, feeds: Mapping[str, np.ndarray]) -> int:
+        """Start a run and return its handle; feeds must stay unchanged until its result is taken.
+
+        Raises:
+            SessionError: As for ``run``.
+        """
+
+    def result(self, handle: int) -> Dict[str, np.ndarray]:
+        """Wait for a submitted run; each handle is taken once.
+
+        Raises:
+            SessionError: A handle that was never given out or has been taken.
+            DeviceError: The back-end failed.
+        """
+
+    def close(self) -> None:
+        """Release everything; calling it again does nothing."""
+
+    def __enter__(self) -> Session: ...
+
+    def __exit__(
+        self,
+        error_type: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None: ...
+
+
+def check_feeds(inputs: Sequence[TensorSpec], feeds: Mapping[str, np.ndarray]) -> None:
+    """Hold feeds against the declared inputs.
+
+    Raises:
+        SessionError: A missing or unknown name, a wrong shape or a wrong dtype.
+    """
+    names = [spec.name for spec in inputs]
+    if sorted(names) != sorted(feeds):
+        raise SessionError(
+            "the feeds do not match the inputs of the model",
+            why=f"the model takes {', '.join(names)}; got {', '.join(feeds) or 'nothing'}",
+            fix="pass one array for each input name",
+        )
+    for spec in inputs:
+        array = feeds[spec.name]
+        shape_fits = len(array.shape) == len(spec.shape) and all(
+            want in (-1, have) for want, have in zip(spec.shape, array.shape)
+        )
+        if not shape_fits or array.dtype != np.dtype(spec.dtype):
+            raise SessionError(
+                f"the array for input '{spec.name}' does not fit",
+                why=f"the model takes {spec.dtype} {list(spec.shape)}, "
+                f"got {array.dtype} {list(array.shape)}",
+                fix="prepare it with atlas_hpe_pipelines.to_feeds and the model's card",
+            )
