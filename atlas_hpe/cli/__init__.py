@@ -1,0 +1,68 @@
+"""The command line: one small file per verb, loaded only when that verb is typed."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Dict, List, NoReturn, Optional
+
+import click
+
+from atlas_hpe.errors import AtlasHpeError
+from atlas_hpe.version import __version__
+
+__all__ = ["COMMANDS", "cli", "main"]
+
+#: Verb -> what it does. The file ``cli/<verb>.py`` holds its click command, named ``command``.
+COMMANDS: Dict[str, str] = {
+    "export": "PyTorch checkpoint -> ONNX that the board's compiler takes, checked.",
+    "run": "Video -> hand poses -> GIF, MP4 or JSON lines.",
+    "parity": "Does the exported model still say what PyTorch said?",
+    "inspect": "What is inside a model file.",
+    "models": "The networks of this toolkit and the models that ship with it.",
+    "doctor": "What this machine has, what is missing, and the command that adds it.",
+    "train": "Train the network behind the default model.",
+}
+
+INTERRUPTED = 130
+
+
+class _LazyGroup(click.Group):
+    """Lists its commands from a table, so that ``--help`` loads none of them."""
+
+    def list_commands(self, ctx: click.Context) -> List[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> Optional[click.Command]:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"atlas_hpe.cli.{cmd_name}").command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"atlas_hpe.cli.{cmd_name}.command is not a click command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="atlas-hpe")
+def cli() -> None:
+    """Take a PyTorch hand-pose network to an Ascend board, and prove that it says the same."""
+
+
+def main() -> NoReturn:
+    """Entry point of ``atlas-hpe``: exit codes 0, 1, 2, 3, 4 and 130 as the README lists them."""
+    try:
+        code = cli.main(standalone_mode=False)
+    except AtlasHpeError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted: unfinished output files were removed", err=True)
+        sys.exit(INTERRUPTED)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,84 @@
+"""``atlas-hpe run``: video -> hand poses -> files."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from typing import Optional, Tuple
+
+import click
+
+from atlas_hpe.cli.report import emit_json, json_option, say
+
+__all__ = ["command"]
+
+
+@click.command("run")
+@click.argument("source")
+@click.option("--model", metavar="FILE", help="Model with a card; default: the one shipped.")
+@click.option("--box", metavar="X,Y,W,H", help="The hand's box in source pixels.")
+@click.option("--full-frame", is_flag=True, help="Look at the whole frame (the default).")
+@click.option(
+    "--out",
+    required=True,
+    multiple=True,
+    metavar="FILE",
+    help="Output, kind by suffix: .gif, .mp4 or .jsonl; may repeat.",
+)
+@click.option("--force", is_flag=True, help="Replace outputs that exist.")
+@click.option("--backend", default="auto", show_default=True, help="Back-end of the runtime.")
+@json_option
+def command(
+    source: str,
+    model: Optional[str],
+    box: Optional[str],
+    full_frame: bool,
+    out: Tuple[str, ...],
+    force: bool,
+    backend: str,
+    as_json: bool,
+) -> None:
+    """Find the hand in every frame of the video SOURCE and write what was found.
+
+    Prints frames, total time, frames/s and the time of each stage, measured on this machine.
+    """
+    from atlas_hpe_pipelines import Pipeline, format_run_report
+
+    from atlas_hpe.errors import UsageError
+    from atlas_hpe.geometry import parse_box
+
+    if box is not None and full_frame:
+        raise UsageError("--box and --full-frame contradict each other", fix="give one of them")
+    pipeline = Pipeline(
+        source,
+        model,
+        box=None if box is None else parse_box(box),
+        out=out,
+        force=force,
+        backend=backend,
+    )
+    say(f"model {pipeline.card.name}, region {_describe(pipeline.region.as_tuple(), box is None)}")
+    with click.progressbar(
+        pipeline,
+        length=pipeline.frame_count,
+        label="frames",
+        file=sys.stderr,
+        hidden=not sys.stderr.isatty(),
+    ) as progress:
+        for _ in progress:
+            pass
+    report = pipeline.report()
+    say(format_run_report(report))
+    for warning in report.warnings:
+        say(f"warning: {warning}")
+    if not report.frames_with_hand:
+        say("warning: no hand was found; give the hand's place with --box x,y,w,h")
+    for path in report.outputs:
+        say(f"wrote {path}")
+    if as_json:
+        emit_json(asdict(report))
+
+
+def _describe(region: Tuple[float, ...], whole: bool) -> str:
+    numbers = ",".join(f"{number:g}" for number in region)
+    return f"the whole frame ({numbers})" if whole else numbers

@@ -1,0 +1,32 @@
+"""The models that ship with the package, each an .onnx with its card inside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Dict
+
+from atlas_hpe.errors import ModelFileError
+
+__all__ = ["DEFAULT_MODEL", "SHIPPED_MODELS", "default_model_path"]
+
+#: Model -> one line about it. The file is ``models/<name>.onnx``, in words ``models/<name>.md``.
+SHIPPED_MODELS: Dict[str, str] = {
+    "hand_landmark": "one hand in a square crop, 2-D, trained by this project",
+}
+DEFAULT_MODEL = "hand_landmark"
+
+
+def default_model_path() -> Path:
+    """The model that runs when none is named.
+
+    Raises:
+        ModelFileError: The installation is incomplete.
+    """
+    path = Path(__file__).with_name(f"{DEFAULT_MODEL}.onnx")
+    if not path.is_file():
+        raise ModelFileError(
+            "the default model is missing from this installation",
+            where=path,
+            fix="install atlas-hpe again, or name a model with --model",
+        )
+    return path

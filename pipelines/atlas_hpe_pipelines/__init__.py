@@ -1,0 +1,53 @@
+"""Frames -> crops -> poses -> pictures; ``Pipeline`` is the front door.
+
+Names are loaded when they are first used: OpenCV is heavy, and ``--help`` does not need it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from atlas_hpe.lazy import lazy_attributes
+
+if TYPE_CHECKING:
+    from atlas_hpe_pipelines.decoders import DECODERS, DecodedHand, decode_hand, decode_joints
+    from atlas_hpe_pipelines.draw import draw_hands
+    from atlas_hpe_pipelines.pipeline import Pipeline
+    from atlas_hpe_pipelines.preprocess import crop_picture, input_affine, prepare_image, to_feeds
+    from atlas_hpe_pipelines.run_report import RunReport, StageReport, format_run_report
+    from atlas_hpe_pipelines.sinks import Sink, open_sink
+    from atlas_hpe_pipelines.sources import Source, open_source
+
+__all__ = [
+    "DECODERS",
+    "DecodedHand",
+    "Pipeline",
+    "RunReport",
+    "Sink",
+    "Source",
+    "StageReport",
+    "crop_picture",
+    "decode_hand",
+    "decode_joints",
+    "draw_hands",
+    "format_run_report",
+    "input_affine",
+    "open_sink",
+    "open_source",
+    "prepare_image",
+    "to_feeds",
+]
+
+_HOMES = {
+    "decoders": ("DECODERS", "DecodedHand", "decode_hand", "decode_joints"),
+    "draw": ("draw_hands",),
+    "pipeline": ("Pipeline",),
+    "preprocess": ("crop_picture", "input_affine", "prepare_image", "to_feeds"),
+    "run_report": ("RunReport", "StageReport", "format_run_report"),
+    "sinks": ("Sink", "open_sink"),
+    "sources": ("Source", "open_source"),
+}
+
+__getattr__ = lazy_attributes(
+    __name__, {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names}
+)

@@ -1,0 +1,36 @@
+"""What every decoder returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Callable, Mapping, Optional
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from atlas_hpe.card import ModelCard
+
+__all__ = ["DecodedHand", "Decoder"]
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedHand:
+    """One hand in the coordinates of the network's input.
+
+    Attributes:
+        joints: (21, 2) hand21 joints in input pixels; NaN for a joint that was not found.
+        joint_scores: (21,) in [0, 1]; 0 for a joint that was not found.
+        score: Confidence that there is a hand, in [0, 1].
+        handedness: ``"left"``, ``"right"`` or None.
+        handedness_score: In [0.5, 1], None without handedness.
+    """
+
+    joints: np.ndarray
+    joint_scores: np.ndarray
+    score: float
+    handedness: Optional[str] = None
+    handedness_score: Optional[float] = None
+
+
+#: Card and the graph's outputs at batch 1 -> the hand, None when there is none.
+Decoder = Callable[["ModelCard", Mapping[str, np.ndarray]], Optional[DecodedHand]]

@@ -1,0 +1,119 @@
+"""Picture to network input, from the card's ``PreprocessSpec``: the host reference."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Dict, Tuple
+
+import cv2
+import numpy as np
+
+from atlas_hpe.card import ModelCard, PreprocessSpec
+from atlas_hpe.errors import InputError, UsageError
+from atlas_hpe.files import read_bytes
+from atlas_hpe.geometry import Box, apply_affine, box_affine, invert_affine, to_pixel_centres
+
+__all__ = ["crop_picture", "input_affine", "prepare_image", "to_feeds"]
+
+_BGR_TO = {"rgb": cv2.COLOR_BGR2RGB, "gray": cv2.COLOR_BGR2GRAY}
+
+
+def input_affine(spec: PreprocessSpec, region: Box) -> np.ndarray:
+    """The map from source pixels to input pixels for a region, (2, 3).
+
+    ``"crop"`` squares the region and scales it by ``crop_scale`` first.
+    """
+    if spec.fit == "crop":
+        region = region.squared(spec.crop_scale)
+    return box_affine(region, (spec.width_px, spec.height_px), spec.fit == "letterbox")
+
+
+def crop_picture(image: np.ndarray, affine: np.ndarray, spec: PreprocessSpec) -> np.ndarray:
+    """Cut the input out of a picture.
+
+    Where the picture shrinks by two or more it is averaged down by a whole factor first, as an
+    area filter does, so that fine texture does not alias.
+
+    Args:
+        image: (H, W, 3) uint8, BGR.
+        affine: (2, 3) map from source to input, continuous pixels.
+        spec: Size and border of the input.
+
+    Returns:
+        (height_px, width_px, 3) uint8, BGR.
+    """
+    scale = math.sqrt(abs(float(np.linalg.det(affine[:, :2]))))
+    factor = int(1 / scale)
+    if factor >= 2:
+        image, affine = _shrink(image, affine, factor, spec)
+    mean_bgr = spec.mean[::-1] if spec.colour == "rgb" else spec.mean
+    return np.asarray(
+        cv2.warpAffine(
+            image,
+            to_pixel_centres(affine),
+            (spec.width_px, spec.height_px),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT if spec.border == "mean" else cv2.BORDER_REPLICATE,
+            borderValue=tuple(mean_bgr) if len(mean_bgr) == 3 else mean_bgr * 3,
+        )
+    )
+
+
+def _shrink(
+    image: np.ndarray, affine: np.ndarray, factor: int, spec: PreprocessSpec
+) -> Tuple[np.ndarray, np.ndarray]:
+    """Average the part of the picture that the input shows down by ``factor``."""
+    corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * (spec.width_px, spec.height_px)
+    seen = apply_affine(invert_affine(affine), corners)
+    limits = np.array([image.shape[1], image.shape[0]])
+    low = np.clip(np.floor(seen.min(axis=0)).astype(int) - factor, 0, limits - 1)
+    high = np.clip(np.ceil(seen.max(axis=0)).astype(int) + factor, low + 1, limits)
+    part = image[low[1] : high[1], low[0] : high[0]]
+    size = tuple(math.ceil(side / factor) for side in (high - low).tolist())
+    small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+    ratio = (high - low) / np.array(size)  # source pixels per small pixel, close to factor
+    linear = affine[:, :2] * ratio
+    shift = affine[:, :2] @ low + affine[:, 2]
+    return small, np.hstack([linear, shift[:, None]])
+
+
+def to_feeds(card: ModelCard, crop: np.ndarray) -> Dict[str, np.ndarray]:
+    """Colour order, normalisation, layout and dtype of the card.
+
+    Args:
+        card: The model's card; its first input is the picture.
+        crop: (height_px, width_px, 3) uint8, BGR.
+
+    Returns:
+        Input name -> array of batch 1.
+    """
+    spec = card.preprocess
+    code = _BGR_TO.get(spec.colour)
+    picture = crop if code is None else cv2.cvtColor(crop, code)
+    if spec.where == "host":
+        mean, std = np.array(spec.mean, np.float32), np.array(spec.std, np.float32)
+        values = (picture.astype(np.float32) - mean) / std
+        picture = values.astype(spec.dtype, copy=False)
+    picture = picture.reshape(1, spec.height_px, spec.width_px, -1)
+    if spec.layout == "NCHW":
+        picture = picture.transpose(0, 3, 1, 2)
+    return {card.graphs[0].inputs[0].name: np.ascontiguousarray(picture)}
+
+
+def prepare_image(card: ModelCard, path: Path) -> Dict[str, np.ndarray]:
+    """Read a photograph and prepare the whole of it as the region.
+
+    Raises:
+        InputError: The file can't be read, or is not a picture.
+        UsageError: The card's input is not a picture.
+    """
+    if card.task == "depth-hand-3d":
+        raise UsageError("the model takes depth, not photographs", where=card.name)
+    image = cv2.imdecode(np.frombuffer(read_bytes(path), np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise InputError("the file is not a picture that OpenCV reads", where=path)
+    whole = Box(0, 0, image.shape[1], image.shape[0])
+    size_px = (card.preprocess.width_px, card.preprocess.height_px)
+    affine = box_affine(whole, size_px, card.preprocess.fit != "stretch")
+    return to_feeds(card, crop_picture(image, affine, card.preprocess))

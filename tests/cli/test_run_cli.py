@@ -1,0 +1,151 @@
+"""``atlas-hpe run`` as a user types it: exit codes, messages, nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import List
+
+import clips
+import pytest
+import tiny_onnx
+
+pytest.importorskip("onnxruntime")
+
+COMMAND = [sys.executable, "-c", "from atlas_hpe.cli import main; main()", "run"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    clips.encode(clips.spot_frames(10), tmp_path / "clip.mp4")
+    (tmp_path / "hand.onnx").write_bytes(tiny_onnx.hand_model())
+    return tmp_path
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [*COMMAND, *arguments], cwd=str(folder), capture_output=True, text=True, timeout=120
+    )
+
+
+def test_a_run_reports_on_stderr_and_writes_its_outputs(folder: Path) -> None:
+    done = run(folder, "clip.mp4", "--model", "hand.onnx", "--out", "a.gif", "--out", "a.jsonl")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert "10 frames in" in done.stderr
+    assert "frames/s" in done.stderr
+    for stage in ("decode", "crop", "infer", "joints", "draw", "gif"):
+        assert stage in done.stderr
+    assert (folder / "a.gif").read_bytes()[:6] == b"GIF89a"
+    assert len((folder / "a.jsonl").read_text().splitlines()) == 10
+
+
+def test_json_goes_to_stdout(folder: Path) -> None:
+    done = run(folder, "clip.mp4", "--model", "hand.onnx", "--out", "a.jsonl", "--json")
+    report = json.loads(done.stdout)
+    assert report["frames"] == 10
+    assert [stage["name"] for stage in report["stages"]] == [
+        "decode", "crop", "infer", "joints", "jsonl",
+    ]  # fmt: skip
+
+
+def bad_files(folder: Path) -> None:
+    (folder / "notes.mp4").write_text("not a video\n" * 50)
+    (folder / "empty.mp4").write_bytes(b"")
+    (folder / "taken.gif").write_bytes(b"precious")
+    (folder / "damaged.onnx").write_bytes((folder / "hand.onnx").read_bytes()[:300])
+    nodes = [tiny_onnx.node("Relu", ["x"], ["y"])]
+    plain = tiny_onnx.model(nodes, {"x": (1,)}, {"y": (1,)})
+    (folder / "plain.onnx").write_bytes(plain)
+    card = {"atlas_hpe.card": '{"card_version": 99}'}
+    future = tiny_onnx.model(nodes, {"x": (1,)}, {"y": (1,)}, metadata=card)
+    (folder / "future.onnx").write_bytes(future)
+    weights = [tiny_onnx.external_tensor("w", (4,), "/etc/passwd")]
+    thief = tiny_onnx.model(nodes, {"x": (1,)}, {"y": (1,)}, weights)
+    (folder / "thief.onnx").write_bytes(thief)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["absent.mp4", "--out", "a.gif"], "does not exist"),
+        ([".", "--out", "a.gif"], "found a folder"),
+        (["notes.mp4", "--out", "a.gif"], "no frame can be decoded"),
+        (["empty.mp4", "--out", "a.gif"], "no frame can be decoded"),
+        (["clip.mp4", "--out", "a.xyz"], "known are .gif, .jsonl, .mp4"),
+        (["clip.mp4", "--out", "a"], "known are"),
+        (["clip.mp4", "--out", "taken.gif"], "--force"),
+        (["clip.mp4", "--out", "nowhere/a.gif"], "mkdir -p"),
+        (["clip.mp4", "--out", "clip.mp4", "--force"], "overwrite"),
+        (["clip.mp4", "--out", "a.gif", "--box", "1,2,3"], "is not a box"),
+        (["clip.mp4", "--out", "a.gif", "--box", "0,0,0,5"], "is empty"),
+        (["clip.mp4", "--out", "a.gif", "--box", "900,0,5,5"], "outside the picture"),
+        (["clip.mp4", "--out", "a.gif", "--box", "0,0,5,5", "--full-frame"], "contradict"),
+        (["clip.mp4", "--out", "a.gif", "--backend", "npu"], "no back-end 'npu'"),
+        (["clip.mp4", "--out", "a.gif", "--model", "damaged.onnx"], "damaged"),
+        (["clip.mp4", "--out", "a.gif", "--model", "plain.onnx"], "has no card"),
+        (["clip.mp4", "--out", "a.gif", "--model", "future.onnx"], "found 99"),
+        (["clip.mp4", "--out", "a.gif", "--model", "thief.onnx"], "outside its own folder"),
+        (["clip.mp4"], "Missing option"),
+    ],
+)
+def test_bad_input_is_one_clear_error_and_no_output(
+    folder: Path, arguments: List[str], message: str
+) -> None:
+    bad_files(folder)
+    before = sorted(item.name for item in folder.iterdir())
+    if "--model" not in arguments:
+        arguments = [*arguments, "--model", "hand.onnx"]
+    done = run(folder, *arguments)
+    assert done.returncode == 2, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(item.name for item in folder.iterdir()) == before
+    assert (folder / "taken.gif").read_bytes() == b"precious"
+
+
+def test_force_replaces(folder: Path) -> None:
+    bad_files(folder)
+    done = run(folder, "clip.mp4", "--model", "hand.onnx", "--out", "taken.gif", "--force")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "taken.gif").read_bytes()[:6] == b"GIF89a"
+
+
+def test_a_truncated_video_gives_its_frames_and_a_warning(folder: Path) -> None:
+    path = clips.encode(
+        clips.spot_frames(60), folder / "cut.mp4", "-movflags", "+faststart", "-g", "5"
+    )
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 7 // 10])
+    done = run(folder, "cut.mp4", "--model", "hand.onnx", "--out", "cut.jsonl")
+    assert done.returncode == 0, done.stderr
+    lines = len((folder / "cut.jsonl").read_text().splitlines())
+    assert 0 < lines < 60
+    assert f"read {lines} of 60 frames" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".mp4"])
+def test_ctrl_c_in_the_middle_leaves_nothing(folder: Path, suffix: str) -> None:
+    clips.encode(clips.spot_frames(6000, 320, 240), folder / "long.mp4", "-preset", "ultrafast")
+    out = folder / "out"
+    out.mkdir()
+    arguments = ["long.mp4", "--model", "hand.onnx", "--out", f"out/long{suffix}"]
+    process = subprocess.Popen(
+        [*COMMAND, *arguments], cwd=str(folder), stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not any(out.iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.2)
+    assert process.poll() is None, "the run ended before it could be interrupted"
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    assert "interrupted" in errors
+    assert "Traceback" not in errors
+    assert list(out.iterdir()) == []

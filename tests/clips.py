@@ -1,0 +1,39 @@
+"""Small video files for tests, written by FFmpeg from known pictures."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Sequence
+
+import imageio_ffmpeg
+import numpy as np
+
+
+def spot_frames(count: int, width_px: int = 64, height_px: int = 48) -> np.ndarray:
+    """A bright square that moves right by one pixel a frame; (count, H, W, 3) uint8."""
+    frames = np.zeros((count, height_px, width_px, 3), np.uint8)
+    for index in range(count):
+        frames[index, 20:28, 8 + index % 40 : 16 + index % 40] = 255
+    return frames
+
+
+def encode(frames: np.ndarray, path: Path, *arguments: str, fps: float = 25.0) -> Path:
+    """Encode with FFmpeg; ``arguments`` are output options."""
+    height_px, width_px = frames.shape[1:3]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error"]
+    command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width_px}x{height_px}"]
+    command += ["-r", str(fps), "-i", "-", *arguments, str(path)]
+    subprocess.run(command, input=frames.tobytes(), check=True, timeout=60)
+    return path
+
+
+def variable_rate(frames: np.ndarray, path: Path, times_s: Sequence[float]) -> Path:
+    """Encode frames that are shown at the given times (multiples of 1/1000 s)."""
+    steps = "+".join(
+        f"eq(N\\,{index})*{round(time_s * 1000)}" for index, time_s in enumerate(times_s)
+    )
+    return encode(
+        frames, path, "-vf", f"settb=1/1000,setpts={steps}", "-fps_mode", "passthrough",
+        "-video_track_timescale", "1000", fps=1000,
+    )  # fmt: skip

@@ -1,0 +1,110 @@
+"""Outputs to joints, exact on constructed maps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tiny_onnx
+from atlas_hpe_pipelines import decode_hand, decode_joints
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atlas_hpe.card import DecodeSpec, ModelCard, PreprocessSpec
+from atlas_hpe.errors import CardError
+
+SPEC = PreprocessSpec(
+    width_px=128, height_px=128, colour="rgb", fit="crop", mean=(0.0,) * 3, std=(1.0,) * 3
+)
+HEATMAPS = replace(
+    tiny_onnx.hand_card(SPEC, {"heatmaps": (1, 21, 64, 64)}),
+    decode=DecodeSpec("heatmap-2d", {"heatmaps": "heatmaps"}, {"min_mass": 1.0}),
+)
+COORDINATES = replace(
+    tiny_onnx.hand_card(SPEC, {"joints": (1, 21, 2)}),
+    decode=DecodeSpec(
+        "coordinates",
+        {"joints": "joints", "score": "score", "presence": "presence", "handedness": "side"},
+        {"min_presence": 0.5},
+    ),
+)
+
+
+def gaussian_maps(cells: np.ndarray) -> np.ndarray:
+    rows, columns = np.indices((64, 64))
+    distance = (columns - cells[:, 0, None, None]) ** 2 + (rows - cells[:, 1, None, None]) ** 2
+    return np.exp(-distance / 8)[None].astype(np.float32)
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_heatmaps_decode_to_the_published_expectation(seed: int) -> None:
+    cells = np.random.default_rng(seed).uniform(12, 52, (21, 2))
+    hand = decode_hand(HEATMAPS, {"heatmaps": gaussian_maps(cells)})
+    assert hand is not None
+    np.testing.assert_allclose(hand.joints, cells / 64 * 128, atol=1e-3)
+    assert (hand.joint_scores > 0.8).all()
+
+
+def test_an_empty_map_is_a_lost_joint_and_not_the_centre() -> None:
+    maps = gaussian_maps(np.full((21, 2), 40.0))
+    maps[0, 5] = 0
+    hand = decode_hand(HEATMAPS, {"heatmaps": maps})
+    assert hand is not None
+    assert np.isnan(hand.joints[5]).all()
+    assert hand.joint_scores[5] == 0
+    assert np.isfinite(np.delete(hand.joints, 5, axis=0)).all()
+
+
+@pytest.mark.parametrize("maps", [np.zeros((1, 21, 64, 64)), np.full((1, 21, 64, 64), np.nan)])
+def test_empty_or_broken_maps_are_no_hand(maps: np.ndarray) -> None:
+    assert decode_hand(HEATMAPS, {"heatmaps": maps}) is None
+    assert np.isnan(decode_joints(HEATMAPS, {"heatmaps": maps})).all()
+
+
+def test_native_order_is_mapped_to_hand21_once() -> None:
+    order = tuple(reversed(range(21)))
+    cells = np.random.default_rng(0).uniform(12, 52, (21, 2))
+    plain = decode_joints(HEATMAPS, {"heatmaps": gaussian_maps(cells)})
+    turned = decode_joints(replace(HEATMAPS, joint_order=order), {"heatmaps": gaussian_maps(cells)})
+    np.testing.assert_allclose(turned, plain[::-1])
+
+
+def coordinates(presence: float = 0.9, right: float = 0.8) -> dict:
+    return {
+        "joints": np.linspace(0, 1, 42, dtype=np.float32).reshape(1, 21, 2),
+        "score": np.full((1, 21), 0.7, np.float32),
+        "presence": np.full((1, 1), presence, np.float32),
+        "side": np.full((1, 1), right, np.float32),
+    }
+
+
+def test_coordinates_are_scaled_to_the_input() -> None:
+    hand = decode_hand(COORDINATES, coordinates())
+    assert hand is not None
+    np.testing.assert_allclose(hand.joints[-1], [40 / 41 * 128, 128], rtol=1e-6)
+    assert (hand.handedness, hand.handedness_score) == ("right", pytest.approx(0.8))
+    assert hand.score == pytest.approx(0.9)
+
+
+def test_handedness_score_is_of_the_side_named() -> None:
+    hand = decode_hand(COORDINATES, coordinates(right=0.1))
+    assert hand is not None
+    assert (hand.handedness, hand.handedness_score) == ("left", pytest.approx(0.9))
+
+
+@pytest.mark.parametrize("presence", [0.49, float("nan")])
+def test_without_presence_there_is_no_hand(presence: float) -> None:
+    assert decode_hand(COORDINATES, coordinates(presence=presence)) is None
+
+
+def broken_card(**changes: object) -> ModelCard:
+    return replace(COORDINATES, decode=replace(COORDINATES.decode, **changes))
+
+
+def test_unknown_decoder_and_missing_output_are_named() -> None:
+    with pytest.raises(CardError, match="no decoder 'tarot'"):
+        decode_hand(broken_card(kind="tarot"), coordinates())
+    with pytest.raises(CardError, match="no output 'gone'"):
+        decode_hand(broken_card(outputs={"joints": "gone"}), coordinates())

@@ -1,0 +1,64 @@
+"""Skeletons are where the joints are, in the colours of the fingers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from atlas_hpe_pipelines.draw import FINGER_COLOURS_BGR, draw_hands
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atlas_hpe.poses import HandPose
+
+
+def hand(joints: np.ndarray) -> HandPose:
+    return HandPose(
+        joints=joints,
+        joint_scores=np.ones(21),
+        score=1.0,
+        box=(0.0, 0.0, 1.0, 1.0),
+        frame_index=0,
+        time_s=0.0,
+    )
+
+
+def spread_joints() -> np.ndarray:
+    angles = np.radians(np.repeat([160, 125, 95, 70, 45], 4))
+    radii = np.tile([40, 60, 75, 90], 5)
+    points = np.stack([100 + radii * np.cos(angles), 180 - radii * np.sin(angles)], axis=1)
+    return np.vstack([[100, 180], points])
+
+
+def test_each_joint_wears_the_colour_of_its_finger() -> None:
+    picture = draw_hands(np.zeros((240, 240, 3), np.uint8), [hand(spread_joints())])
+    for index, joint in enumerate(spread_joints()[1:]):
+        column, row = (joint - 0.5).round().astype(int)
+        assert tuple(picture[row, column]) == FINGER_COLOURS_BGR[index // 4]
+
+
+def test_the_source_picture_stays_as_it_is() -> None:
+    image = np.zeros((240, 240, 3), np.uint8)
+    draw_hands(image, [hand(spread_joints())])
+    assert not image.any()
+
+
+def test_lost_joints_are_left_out_with_their_bones() -> None:
+    joints = spread_joints()
+    joints[5:9] = np.nan
+    picture = draw_hands(np.zeros((240, 240, 3), np.uint8), [hand(joints)])
+    assert not (picture == FINGER_COLOURS_BGR[1]).all(axis=2).any()
+    assert (picture == FINGER_COLOURS_BGR[2]).all(axis=2).any()
+
+
+@pytest.mark.parametrize("hands", [[], [hand(np.full((21, 2), np.nan))]])
+def test_nothing_found_draws_nothing(hands: list) -> None:
+    assert not draw_hands(np.zeros((20, 20, 3), np.uint8), hands).any()
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**32 - 1), size=st.tuples(st.integers(1, 80), st.integers(1, 80)))
+def test_any_joints_on_any_size_keep_shape_and_type(seed: int, size: tuple) -> None:
+    joints = np.random.default_rng(seed).normal(0, 1e5, (21, 2))
+    picture = draw_hands(np.zeros((*size, 3), np.uint8), [hand(joints)])
+    assert picture.shape == (*size, 3)
+    assert picture.dtype == np.uint8

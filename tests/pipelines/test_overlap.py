@@ -1,0 +1,109 @@
+"""Stages in threads: order, errors, prompt stop, nothing left behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import closing
+from itertools import count
+from typing import Dict, Iterator, List
+
+import pytest
+from atlas_hpe_pipelines.overlap import Channel, Stage, StageTimes, overlap
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+def live_threads() -> List[str]:
+    return [item.name for item in threading.enumerate() if item.name.startswith("atlas-hpe")]
+
+
+@settings(max_examples=20)
+@given(items=st.lists(st.integers(), max_size=30), stages=st.integers(0, 4))
+def test_every_item_comes_out_once_and_in_order(items: List[int], stages: int) -> None:
+    times: Dict[str, StageTimes] = {}
+    steps = [Stage(f"s{i}", lambda value: value + 1) for i in range(stages)]
+    assert list(overlap(items, "source", steps, times)) == [item + stages for item in items]
+    assert live_threads() == []
+
+
+def test_stages_work_at_the_same_time() -> None:
+    in_first, in_second = threading.Event(), threading.Event()
+
+    def first(value: int) -> int:
+        if value == 1:
+            in_first.set()
+            assert in_second.wait(10)
+        return value
+
+    def second(value: int) -> int:
+        if value == 0:
+            in_second.set()
+            assert in_first.wait(10)
+        return value
+
+    done = overlap(range(3), "source", [Stage("first", first), Stage("second", second)], {})
+    assert list(done) == [0, 1, 2]
+
+
+def test_an_error_is_raised_after_the_items_before_it() -> None:
+    def fail_at_three(value: int) -> int:
+        if value == 3:
+            raise ValueError("three")
+        return value
+
+    seen = []
+    with pytest.raises(ValueError, match="three"):
+        for item in overlap(count(), "source", [Stage("s", fail_at_three)], {}):
+            seen.append(item)
+    assert seen == [0, 1, 2]
+    assert live_threads() == []
+
+
+def test_an_error_of_the_source_is_raised() -> None:
+    def broken() -> Iterator[int]:
+        yield 1
+        raise OSError("unplugged")
+
+    with pytest.raises(OSError, match="unplugged"):
+        list(overlap(broken(), "source", [], {}))
+
+
+def test_leaving_early_ends_all_threads_of_an_endless_source() -> None:
+    running = overlap(count(), "source", [Stage("s", lambda value: value)], {})
+    with closing(running):
+        assert next(running) == 0
+    assert live_threads() == []
+
+
+def test_a_slow_reader_holds_the_source_back() -> None:
+    produced: List[int] = []
+
+    def source() -> Iterator[int]:
+        for number in range(1000):
+            produced.append(number)
+            yield number
+
+    running = overlap(source(), "source", [Stage("s", lambda value: value)], {})
+    with closing(running):
+        next(running)
+        time.sleep(0.2)
+        assert len(produced) < 20
+
+
+def test_a_cancelled_channel_refuses_items() -> None:
+    channel: Channel[int] = Channel()
+    assert channel.put(1)
+    channel.cancel()
+    assert not channel.put(2)
+    assert list(channel) == []
+
+
+def test_percentiles_are_nearest_rank() -> None:
+    times = StageTimes()
+    assert times.percentile_ms(50) == 0
+    for milliseconds in range(1, 101):
+        times.add(milliseconds / 1000)
+    assert times.percentile_ms(50) == pytest.approx(51)
+    assert times.percentile_ms(95) == pytest.approx(96)
+    assert times.total_ms == pytest.approx(5050, rel=1e-4)

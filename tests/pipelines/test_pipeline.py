@@ -1,0 +1,135 @@
+"""From a video file to joints and outputs, with a model whose answers are known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import List
+
+import clips
+import numpy as np
+import pytest
+import tiny_onnx
+from atlas_hpe_pipelines import Pipeline
+
+from atlas_hpe.errors import AtlasHpeError, DeviceError, OutputError, UsageError
+from atlas_hpe.geometry import Box
+
+pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture
+def model_path(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.onnx"
+    path.write_bytes(tiny_onnx.hand_model())
+    return path
+
+
+@pytest.fixture
+def clip_path(tmp_path: Path) -> Path:
+    return clips.encode(clips.spot_frames(20), tmp_path / "clip.mp4", "-crf", "5")
+
+
+def files_beside(path: Path) -> List[str]:
+    return sorted(item.name for item in path.parent.iterdir() if item != path)
+
+
+def test_the_joints_follow_the_hand_in_source_pixels(clip_path: Path, model_path: Path) -> None:
+    pipeline = Pipeline(clip_path, model_path)
+    for frame, hands in pipeline:
+        assert len(hands) == 1
+        middle = hands[0].joints[10]
+        np.testing.assert_allclose(middle, [12 + frame.index, 24], atol=1.0)
+        assert (hands[0].frame_index, hands[0].time_s) == (frame.index, frame.time_s)
+    report = pipeline.report()
+    assert (report.frames, report.frames_with_hand, report.backend) == (20, 20, "onnxruntime")
+    assert [stage.name for stage in report.stages] == ["decode", "crop", "infer", "joints"]
+
+
+def test_a_box_looks_only_there(clip_path: Path, model_path: Path) -> None:
+    pipeline = Pipeline(clip_path, model_path, box=Box(0, 10, 24, 24))
+    found = {frame.index: bool(hands) for frame, hands in pipeline}
+    assert found[0]
+    assert not found[19]  # the spot has left the box, and black is no hand
+    assert pipeline.report().frames_with_hand == sum(found.values())
+
+
+def test_all_outputs_hold_all_frames(clip_path: Path, model_path: Path, tmp_path: Path) -> None:
+    out = [tmp_path / name for name in ("hands.gif", "hands.mp4", "hands.jsonl", "more.gif")]
+    pipeline = Pipeline(clip_path, model_path, out=out)
+    frames = sum(1 for _ in pipeline)
+    lines = [json.loads(line) for line in out[2].read_text().splitlines()]
+    assert frames == len(lines) == 20
+    assert all(path.stat().st_size > 0 for path in out)
+    names = [stage.name for stage in pipeline.report().stages]
+    assert names[4:] == ["draw", "gif (1)", "mp4 (2)", "jsonl (3)", "gif (4)"]
+
+
+def test_joints_alone_are_not_drawn(clip_path: Path, model_path: Path, tmp_path: Path) -> None:
+    pipeline = Pipeline(clip_path, model_path, out=[tmp_path / "hands.jsonl"])
+    for _ in pipeline:
+        pass
+    assert "draw" not in [stage.name for stage in pipeline.report().stages]
+
+
+def test_leaving_early_removes_the_outputs(
+    clip_path: Path, model_path: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    iterator = iter(Pipeline(clip_path, model_path, out=[folder / "a.gif", folder / "a.mp4"]))
+    next(iterator)
+    iterator.close()  # type: ignore[attr-defined]
+    assert list(folder.iterdir()) == []
+
+
+def test_a_failing_stage_leaves_no_output(
+    clip_path: Path, model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    pipeline = Pipeline(clip_path, model_path, out=[folder / "a.gif", folder / "a.jsonl"])
+    session_run, calls = pipeline._session.run, []
+
+    def fail_at_the_fifth(feeds: dict) -> dict:
+        calls.append(1)
+        if len(calls) == 5:
+            raise DeviceError("the device went away")
+        return session_run(feeds)
+
+    monkeypatch.setattr(pipeline._session, "run", fail_at_the_fifth)
+    with pytest.raises(DeviceError, match="went away"):
+        list(pipeline)
+    assert list(folder.iterdir()) == []
+
+
+def test_bad_outputs_are_refused_before_any_work(clip_path: Path, model_path: Path) -> None:
+    with pytest.raises(OutputError):
+        Pipeline(clip_path, model_path, out=[clip_path.with_suffix(".xyz")])
+    with pytest.raises(OutputError):
+        Pipeline(clip_path, model_path, out=[clip_path])
+
+
+def test_no_output_is_written_twice_or_over_the_source(clip_path: Path, model_path: Path) -> None:
+    out = clip_path.with_name("hands.gif")
+    with pytest.raises(OutputError, match="given twice"):
+        Pipeline(clip_path, model_path, out=[out, out.parent / "." / "hands.gif"])
+    with pytest.raises(OutputError, match="it is read as"):
+        Pipeline(clip_path, model_path, out=[clip_path], force=True)
+    assert clip_path.stat().st_size > 0
+
+
+def test_a_box_outside_the_picture_is_refused(clip_path: Path, model_path: Path) -> None:
+    with pytest.raises(UsageError, match="outside the picture"):
+        Pipeline(clip_path, model_path, box=Box(64, 0, 10, 10))
+
+
+def test_a_pipeline_runs_once(clip_path: Path, model_path: Path) -> None:
+    pipeline = Pipeline(clip_path, model_path)
+    list(pipeline)
+    with pytest.raises(UsageError, match="once"):
+        list(pipeline)
+    unused = Pipeline(clip_path, model_path)
+    unused.close()
+    with pytest.raises(AtlasHpeError):
+        list(unused)

@@ -1,0 +1,112 @@
+"""The crop shows the right place, and the tensor follows the card."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import tiny_onnx
+from atlas_hpe_pipelines import crop_picture, input_affine, prepare_image, to_feeds
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from atlas_hpe.card import PreprocessSpec
+from atlas_hpe.errors import InputError
+from atlas_hpe.geometry import Box, apply_affine, invert_affine
+
+SPEC = PreprocessSpec(
+    width_px=32,
+    height_px=32,
+    colour="rgb",
+    fit="crop",
+    mean=(10.0, 20.0, 30.0),
+    std=(2.0, 4.0, 8.0),
+)
+
+
+def blob(width_px: int, height_px: int, x: float, y: float, sigma_px: float) -> np.ndarray:
+    columns, rows = np.arange(width_px) + 0.5, np.arange(height_px) + 0.5
+    distance = (columns[None] - x) ** 2 + (rows[:, None] - y) ** 2
+    grey = 255 * np.exp(-distance / (2 * sigma_px**2))
+    return np.repeat(grey[..., None], 3, axis=2).round().astype(np.uint8)
+
+
+def centre_of(picture: np.ndarray) -> np.ndarray:
+    weights = picture[..., 0].astype(float)
+    rows, columns = np.indices(weights.shape) + 0.5
+    return np.array([(weights * columns).sum(), (weights * rows).sum()]) / weights.sum()
+
+
+@settings(max_examples=40)
+@given(
+    side_px=st.floats(20, 400),
+    offset=st.tuples(st.floats(-0.2, 0.2), st.floats(-0.2, 0.2)),
+    fit=st.sampled_from(["crop", "letterbox", "stretch"]),
+)
+def test_a_spot_lands_where_the_map_says(side_px: float, offset: tuple, fit: str) -> None:
+    spot = np.array([210.3, 190.7])
+    image = blob(420, 400, *spot, sigma_px=side_px / 20)
+    box = Box(spot[0] - side_px / 2, spot[1] - side_px / 2.2, side_px, side_px * 0.9)
+    box = Box(box.x + offset[0] * side_px, box.y + offset[1] * side_px, box.width, box.height)
+    spec = replace(SPEC, fit=fit)
+    affine = input_affine(spec, box)
+    crop = crop_picture(image, affine, spec)
+    assert crop.shape == (32, 32, 3)
+    expected = apply_affine(affine, spot)
+    np.testing.assert_allclose(centre_of(crop), expected, atol=0.25)
+    np.testing.assert_allclose(apply_affine(invert_affine(affine), expected), spot, atol=1e-6)
+
+
+def test_shrinking_averages_instead_of_aliasing() -> None:
+    stripes = np.zeros((512, 512, 3), np.uint8)
+    stripes[:, ::2] = 255
+    crop = crop_picture(stripes, input_affine(SPEC, Box(0, 0, 512, 512)), SPEC)
+    assert np.abs(crop.astype(int) - 127).max() <= 2
+
+
+@pytest.mark.parametrize(("border", "outside"), [("replicate", 200), ("mean", 30)])
+def test_outside_of_the_picture_is_border(border: str, outside: int) -> None:
+    image = np.full((64, 64, 3), 200, np.uint8)
+    spec = replace(SPEC, border=border)
+    crop = crop_picture(image, input_affine(spec, Box(-64, -64, 128, 128)), spec)
+    assert crop[0, 0, 0] == outside  # blue: the mean of an RGB card is given in RGB
+    assert crop[31, 31, 0] == 200
+
+
+def test_the_tensor_has_the_cards_colour_order_and_normalisation() -> None:
+    card = tiny_onnx.hand_card(SPEC, {"joints": (1, 21, 2)})
+    crop = np.zeros((32, 32, 3), np.uint8)
+    crop[..., 2] = 50  # red
+    tensor = to_feeds(card, crop)["image"]
+    assert tensor.shape == (1, 3, 32, 32)
+    assert tensor.dtype == np.float32
+    np.testing.assert_allclose(tensor[0, :, 0, 0], [(50 - 10) / 2, -20 / 4, -30 / 8])
+
+
+def test_nhwc_gray_and_normalisation_elsewhere() -> None:
+    spec = replace(
+        SPEC, colour="gray", layout="NHWC", mean=(0.0,), std=(1.0,), where="aipp", dtype="uint8"
+    )
+    card = tiny_onnx.hand_card(spec, {"joints": (1, 21, 2)})
+    tensor = to_feeds(card, np.full((32, 32, 3), 9, np.uint8))["image"]
+    assert tensor.shape == (1, 32, 32, 1)
+    assert tensor.dtype == np.uint8
+    assert (tensor == 9).all()
+
+
+def test_prepare_image_shows_the_whole_photograph(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    cv2.imwrite(str(path), np.full((40, 80, 3), 128, np.uint8))
+    card = tiny_onnx.hand_card(SPEC, {"joints": (1, 21, 2)})
+    assert prepare_image(card, path)["image"].shape == (1, 3, 32, 32)
+
+
+def test_prepare_image_refuses_what_is_no_picture(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("not a picture")
+    card = tiny_onnx.hand_card(SPEC, {"joints": (1, 21, 2)})
+    with pytest.raises(InputError, match="not a picture"):
+        prepare_image(card, path)

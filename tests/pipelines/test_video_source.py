@@ -1,0 +1,91 @@
+"""Real video files, good and bad."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import clips
+import numpy as np
+import pytest
+from atlas_hpe_pipelines import open_source
+
+from atlas_hpe.errors import InputError, SourceError
+
+
+def test_all_frames_come_with_their_time(tmp_path: Path) -> None:
+    source = open_source(clips.encode(clips.spot_frames(12), tmp_path / "clip.mp4"))
+    frames = list(source.frames())
+    source.close()
+    assert (source.size_px, source.fps, source.frame_count) == ((64, 48), 25, 12)
+    assert [frame.index for frame in frames] == list(range(12))
+    np.testing.assert_allclose([frame.time_s for frame in frames], np.arange(12) / 25, atol=1e-3)
+    assert source.warnings == []
+    for frame in frames:
+        bright = np.nonzero(frame.image[24, :, 0] > 128)[0]
+        assert bright.mean() == pytest.approx(11.5 + frame.index, abs=1)
+
+
+def test_a_variable_frame_rate_is_kept(tmp_path: Path) -> None:
+    times_s = [0.0, 0.04, 0.2, 0.21, 0.5, 1.0]
+    path = clips.variable_rate(clips.spot_frames(6), tmp_path / "clip.mp4", times_s)
+    frames = list(open_source(path).frames())
+    np.testing.assert_allclose([frame.time_s for frame in frames], times_s, atol=2e-3)
+
+
+@pytest.mark.parametrize(("width_px", "height_px"), [(2, 2), (51, 37), (1, 90)])
+def test_odd_sizes_are_read(tmp_path: Path, width_px: int, height_px: int) -> None:
+    frames = clips.spot_frames(3, max(width_px, 20), 48)[:, :height_px, :width_px]
+    frames = np.resize(frames, (3, height_px, width_px, 3))
+    path = clips.encode(frames, tmp_path / "clip.mkv", "-c:v", "png")
+    source = open_source(path)
+    assert source.size_px == (width_px, height_px)
+    assert len(list(source.frames())) == 3
+
+
+def test_a_truncated_file_gives_its_frames_and_a_warning_with_the_count(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (40, 48, 64, 3), np.uint8)
+    path = clips.encode(noise, tmp_path / "clip.mp4", "-movflags", "+faststart")
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * 6 // 10])
+    source = open_source(path)
+    read = len(list(source.frames()))
+    assert 10 < read < 40
+    assert source.warnings == [
+        f"{path}: read {read} of 40 frames; the file is truncated or damaged"
+    ]
+
+
+def test_what_is_no_video_is_one_clear_error(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    text = tmp_path / "notes.mp4"
+    text.write_text("these are notes\n" * 100)
+    empty = tmp_path / "empty.mp4"
+    empty.write_bytes(b"")
+    whole = clips.encode(clips.spot_frames(1), tmp_path / "full.mp4")
+    headless = tmp_path / "headless.mp4"
+    headless.write_bytes(whole.read_bytes()[:60])
+    for path in (text, empty, headless):
+        with pytest.raises(SourceError, match="no frame can be decoded"):
+            open_source(path)
+    assert capfd.readouterr().err == ""  # FFmpeg keeps quiet
+
+
+def test_a_video_without_frames_is_one_clear_error(tmp_path: Path) -> None:
+    path = clips.encode(clips.spot_frames(3), tmp_path / "none.mp4", "-frames:v", "0")
+    with pytest.raises(SourceError, match="no frame can be decoded"):
+        open_source(path)
+
+
+def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="does not exist"):
+        open_source(tmp_path / "absent.mp4")
+    with pytest.raises(InputError, match="found a folder"):
+        open_source(tmp_path)
+
+
+def test_real_clips_have_all_their_frames(shared_data: Path) -> None:
+    source = open_source(shared_data / "videos" / "palm_offer_blur_bg.mp4")
+    frames = sum(1 for _ in source.frames())
+    assert (frames, source.size_px, source.fps) == (202, (640, 360), 25)
+    assert source.warnings == []
