@@ -1,6 +1,6 @@
 """Take a PyTorch hand-pose network to an Ascend board, and prove that it still says the same.
 
-The functions mirror the commands. Each is loaded when it is first used, so that ``import atlas_hpe``
+The functions mirror the commands. Each is loaded when it is first used: ``import atlas_hpe``
 costs nothing and works on a board without torch.
 """
 
@@ -12,13 +12,12 @@ from atlas_hpe.lazy import lazy_attributes
 from atlas_hpe.version import __version__
 
 if TYPE_CHECKING:
-    from atlas_hpe_export import compare, export_onnx
-    from atlas_hpe_pipelines import Pipeline
-    from atlas_hpe_runtime import open_session
-
     from atlas_hpe.card import ModelCard, load_card
     from atlas_hpe.errors import AtlasHpeError
     from atlas_hpe.poses import Frame, HandPose
+    from atlas_hpe_export import compare, export_onnx
+    from atlas_hpe_pipelines import Pipeline
+    from atlas_hpe_runtime import open_session
 
 __all__ = [
     "AtlasHpeError",

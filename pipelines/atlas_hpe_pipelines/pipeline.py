@@ -9,7 +9,6 @@ from time import perf_counter
 from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
-from atlas_hpe_runtime import Session, open_session
 
 from atlas_hpe.card import ModelCard, load_card
 from atlas_hpe.errors import OutputError, UsageError
@@ -24,6 +23,7 @@ from atlas_hpe_pipelines.regions import choose_region
 from atlas_hpe_pipelines.run_report import RunReport, report_stages
 from atlas_hpe_pipelines.sinks import Sink, check_out, open_sink
 from atlas_hpe_pipelines.sources import Source, open_source
+from atlas_hpe_runtime import Session, open_session
 
 __all__ = ["Pipeline"]
 

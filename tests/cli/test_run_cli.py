@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 from typing import List
 
-import clips
 import pytest
+
+import clips
 import tiny_onnx
 
 pytest.importorskip("onnxruntime")

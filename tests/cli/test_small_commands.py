@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import List
 
 import pytest
-import tiny_onnx
 from click.testing import CliRunner
 
+import tiny_onnx
 from atlas_hpe.cli import COMMANDS, cli
 from atlas_hpe.errors import ModelFileError
 from atlas_hpe.nets import NETWORKS

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import tiny_onnx
-from atlas_hpe_pipelines import decode_hand, decode_joints
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tiny_onnx
 from atlas_hpe.card import DecodeSpec, ModelCard, PreprocessSpec
 from atlas_hpe.errors import CardError
+from atlas_hpe_pipelines import decode_hand, decode_joints
 
 SPEC = PreprocessSpec(
     width_px=128, height_px=128, colour="rgb", fit="crop", mean=(0.0,) * 3, std=(1.0,) * 3

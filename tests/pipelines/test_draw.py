@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from atlas_hpe_pipelines.draw import FINGER_COLOURS_BGR, draw_hands
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atlas_hpe.poses import HandPose
+from atlas_hpe_pipelines.draw import FINGER_COLOURS_BGR, draw_hands
 
 
 def hand(joints: np.ndarray) -> HandPose:

@@ -9,9 +9,10 @@ from itertools import count
 from typing import Dict, Iterator, List
 
 import pytest
-from atlas_hpe_pipelines.overlap import Channel, Stage, StageTimes, overlap
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from atlas_hpe_pipelines.overlap import Channel, Stage, StageTimes, overlap
 
 
 def live_threads() -> List[str]:

@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 from typing import List
 
-import clips
 import numpy as np
 import pytest
-import tiny_onnx
-from atlas_hpe_pipelines import Pipeline
 
+import clips
+import tiny_onnx
 from atlas_hpe.errors import AtlasHpeError, DeviceError, OutputError, UsageError
 from atlas_hpe.geometry import Box
+from atlas_hpe_pipelines import Pipeline
 
 pytest.importorskip("onnxruntime")
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import tiny_onnx
-from atlas_hpe_pipelines import crop_picture, input_affine, prepare_image, to_feeds
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tiny_onnx
 from atlas_hpe.card import PreprocessSpec
 from atlas_hpe.errors import InputError
 from atlas_hpe.geometry import Box, apply_affine, invert_affine
+from atlas_hpe_pipelines import crop_picture, input_affine, prepare_image, to_feeds
 
 SPEC = PreprocessSpec(
     width_px=32,

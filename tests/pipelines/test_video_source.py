@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import clips
 import numpy as np
 import pytest
-from atlas_hpe_pipelines import open_source
 
+import clips
 from atlas_hpe.errors import InputError, SourceError
+from atlas_hpe_pipelines import open_source
 
 
 def test_all_frames_come_with_their_time(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tiny_onnx
-from atlas_hpe_runtime import Session, open_session
 
+import tiny_onnx
 from atlas_hpe.errors import InputError, ModelFileError, SessionError, UsageError
+from atlas_hpe_runtime import Session, open_session
 
 pytest.importorskip("onnxruntime")
 

@@ -1,0 +1,222 @@
+"""What every sink offers, and what a sink that writes one file has in common with the others."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Optional, Sequence, Tuple, Type, TypeVar
+
+import numpy as np
+from typing_extensions import Protocol
+
+from atlas_hpe.errors import OutputError
+from atlas_hpe_pipelines.sinks.atomic import AtomicFile
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from atlas_hpe.poses import Frame, HandPose
+
+__all__ = ["FileSink", "Sink", "SinkOptions", "require_picture", "require_time_s"]
+
+_FileSinkT = TypeVar("_FileSinkT", bound="FileSink")
+
+
+@dataclass(frozen=True)
+class SinkOptions:
+    """How an output is written.
+
+    Attributes:
+        fps: Nominal rate of the frames that will come, in frames per second.
+        size_px: Width and height of the pictures that will come.
+        force: Replace a file that exists.
+        loop: GIF only. How often a viewer repeats the clip: 0 for ever, n for n repetitions, None
+            to play it once.
+        max_width_px: GIF and MP4. Pictures wider than this are shrunk to it.
+    """
+
+    fps: float
+    size_px: Tuple[int, int]
+    force: bool = False
+    loop: Optional[int] = 0
+    max_width_px: Optional[int] = None
+
+
+class Sink(Protocol):
+    """Takes the frames of a run one by one and makes one output of them.
+
+    As a context manager it finishes on a normal exit and aborts on any exception, Ctrl-C included.
+
+    """
+
+    @property
+    def wants_picture(self) -> bool:
+        """Whether ``write`` needs the drawn picture; when no sink does, drawing can be left out."""
+        ...
+
+    def write(self, frame: Frame, picture: Optional[np.ndarray], hands: Sequence[HandPose]) -> None:
+        """Adds one frame; ``picture`` is (H, W, 3) uint8 BGR and may be reused by the caller."""
+
+    def finish(self) -> None:
+        """Completes the output and makes it visible under its name; later calls do nothing."""
+
+    def abort(self) -> None:
+        """Removes everything written so far; later calls do nothing."""
+
+    def __enter__(self) -> Sink: ...
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None: ...
+
+
+class FileSink:
+    """Base of the sinks that write one file: life cycle, temporary file, errors of the disk.
+
+    A subclass implements ``_add`` and ``_complete``, and ``_release`` when it holds more than the
+    file.
+
+    Args:
+        path: The name the file gets when it is whole.
+        force: Replace a file that exists.
+
+    Raises:
+        OutputError: The temporary file can't be created.
+    """
+
+    wants_picture = True
+
+    def __init__(self, path: Path, *, force: bool) -> None:
+        self.path = path
+        self._file = AtomicFile(path, force=force)
+        self._closed = False
+
+    def write(self, frame: Frame, picture: Optional[np.ndarray], hands: Sequence[HandPose]) -> None:
+        """Adds one frame.
+
+        Raises:
+            OutputError: The sink is closed, the picture is missing or of the wrong form, the time
+                is no number, or the disk refuses.
+        """
+        if self._closed:
+            raise OutputError(
+                "A frame was written to an output that is already closed",
+                where=self.path,
+                fix="write all frames before finish() or abort()",
+            )
+        try:
+            self._add(frame, picture, hands)
+        except OSError as cause:
+            raise disk_error(self.path, cause) from cause
+
+    def finish(self) -> None:
+        """Completes the file and gives it its name; does nothing on a closed sink.
+
+        Raises:
+            OutputError: No frame came, the name is taken meanwhile, or the disk or the encoder
+                refuses. Nothing is left behind then.
+        """
+        if self._closed:
+            return
+        try:
+            self._complete()
+            self._release()
+            self._file.publish()
+        except OSError as cause:
+            raise disk_error(self.path, cause) from cause
+        finally:
+            # After a successful publish there is nothing left to remove and this is a no-op.
+            self.abort()
+
+    def abort(self) -> None:
+        """Removes the temporary file; does nothing on a closed sink."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._release()
+        finally:
+            self._file.discard()
+
+    def __enter__(self: _FileSinkT) -> _FileSinkT:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        if kind is None:
+            self.finish()
+        else:
+            self.abort()
+
+    def _add(self, frame: Frame, picture: Optional[np.ndarray], hands: Sequence[HandPose]) -> None:
+        raise NotImplementedError
+
+    def _complete(self) -> None:
+        raise NotImplementedError
+
+    def _release(self) -> None:
+        """Frees what is held beside the file; called more than once."""
+
+
+def disk_error(path: Path, cause: OSError) -> OutputError:
+    """The error for a write that the operating system refused."""
+    return OutputError(
+        "The output file can't be written",
+        where=path,
+        why=cause.strerror or str(cause),
+        fix="check the free space and the permissions of the folder",
+    )
+
+
+def require_picture(
+    picture: Optional[np.ndarray], size_px: Tuple[int, int], path: Path
+) -> np.ndarray:
+    """The picture itself, after a check of its form.
+
+    Args:
+        picture: What the caller passed.
+        size_px: Width and height that all pictures of this output have.
+        path: The output, for the error.
+
+    Raises:
+        OutputError: There is no picture, or it is not (H, W, 3) uint8 of that size.
+    """
+    width, height = size_px
+    if picture is None:
+        raise OutputError(
+            "This kind of output needs a picture for each frame, and none came",
+            where=path,
+            fix="pass the drawn picture to write()",
+        )
+    if picture.shape != (height, width, 3) or picture.dtype != np.uint8:
+        raise OutputError(
+            "A picture does not have the form of this output",
+            where=path,
+            why=f"it is {picture.shape} {picture.dtype}, expected {(height, width, 3)} uint8",
+            fix="give all pictures of one output the size named when it was opened",
+        )
+    return picture
+
+
+def require_time_s(frame: Frame, path: Path) -> float:
+    """The presentation time of a frame in seconds.
+
+    Raises:
+        OutputError: It is NaN or infinite.
+    """
+    if not math.isfinite(frame.time_s):
+        raise OutputError(
+            f"Frame {frame.index} has no presentation time",
+            where=path,
+            why=f"its time_s is {frame.time_s}",
+            fix="the source has to give every frame a finite time in seconds",
+        )
+    return float(frame.time_s)
