@@ -12,6 +12,8 @@ REPO = Path(__file__).resolve().parent.parent
 
 # Before anything loads torch: a test run never takes more than two cores by default.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
+# OpenCV reads it once, at the first video of the process, which may be one that a test opens itself.
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 # Shared machines are slow at times, so no example has a deadline; CI repeats the same examples.
 settings.register_profile(

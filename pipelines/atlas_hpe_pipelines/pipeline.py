@@ -59,6 +59,7 @@ class Pipeline:
         box: The hand's box in source pixels, None to look at the whole frame.
         out: Files to write, kind by suffix.
         force: Replace files that exist.
+        max_width_px: Pictures wider than this are shrunk to it in .gif and .mp4 outputs.
         backend: Back-end of the runtime, ``"auto"`` to choose by the model's suffix.
 
     Raises:
@@ -73,12 +74,14 @@ class Pipeline:
         box: Optional[Box] = None,
         out: Sequence[Union[str, Path]] = (),
         force: bool = False,
+        max_width_px: Optional[int] = None,
         backend: str = "auto",
     ) -> None:
         model_path = default_model_path() if model is None else Path(model)
         self._out = [check_out(path, force) for path in out]
         _check_distinct(self._out, [Path(source), model_path])
         self._force = force
+        self._max_width_px = max_width_px
         self.card: ModelCard = load_card(model_path)
         with ExitStack() as stack:
             self._session: Session = stack.enter_context(
@@ -144,7 +147,13 @@ class Pipeline:
 
     def _open_sink(self, path: Path) -> Sink:
         source = self._source
-        return open_sink(path, fps=source.fps, size_px=source.size_px, force=self._force)
+        return open_sink(
+            path,
+            fps=source.fps,
+            size_px=source.size_px,
+            force=self._force,
+            max_width_px=self._max_width_px,
+        )
 
     def _stages(self, sinks: Sequence[Sink]) -> List[Stage[_Work]]:
         stages = [

@@ -127,7 +127,7 @@ def test_a_symbolic_link_keeps_pointing_to_the_output(tmp_path: Path, kind: str)
 
 @pytest.mark.parametrize("kind", [".gif", ".mp4"])
 def test_no_frame_is_an_error_and_leaves_nothing(tmp_path: Path, kind: str) -> None:
-    with pytest.raises(OutputError, match="No frame came"):
+    with pytest.raises(OutputError, match="no frame came"):
         write_clip(tmp_path / f"clip{kind}", frames=0)
     assert names_in(tmp_path) == []
 
@@ -159,7 +159,7 @@ def test_a_picture_of_another_form_is_refused(tmp_path: Path, kind: str, picture
 def test_a_frame_without_a_time_is_refused(tmp_path: Path, kind: str) -> None:
     frame = Frame(7, float("nan"), make_frame(0).image)
     sink = open_sink(tmp_path / f"clip{kind}", fps=25.0, size_px=SIZE_PX)
-    with pytest.raises(OutputError, match="Frame 7 has no presentation time"):
+    with pytest.raises(OutputError, match="frame 7 has no presentation time"):
         sink.write(frame, frame.image, ())
     sink.abort()
 
@@ -194,13 +194,16 @@ def test_the_suffix_is_read_in_any_case(tmp_path: Path) -> None:
     assert (tmp_path / "CLIP.GIF").read_bytes().startswith(b"GIF89a")
 
 
-def test_a_full_disk_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("method", ["write", "publish"])
+def test_a_full_disk_is_one_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
     from atlas_hpe_pipelines.sinks.atomic import AtomicFile
 
-    def refuse(self: AtomicFile, data: bytes) -> None:
+    def refuse(*args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(AtomicFile, "write", refuse)
+    monkeypatch.setattr(AtomicFile, method, refuse)
     with pytest.raises(OutputError, match="can't be written") as caught:
         write_clip(tmp_path / "clip.gif")
     assert caught.value.why == "No space left on device"

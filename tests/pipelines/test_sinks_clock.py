@@ -45,6 +45,13 @@ def test_twice_the_rate_loses_every_second_frame() -> None:
     assert clock.dropped == 49
 
 
+@pytest.mark.parametrize("start_s", [0.0, 0.1, 1.1, 7.3, 1234.567])
+def test_ties_fall_to_the_same_side(start_s: float) -> None:
+    clock = FrameClock(30, min_ticks=1, fps=30)
+    kept = [index for index in range(400) if clock.advance(start_s + index / 60) is not None]
+    assert kept == [0, *range(1, 400, 2)]
+
+
 def test_one_frame_stands_for_the_nominal_interval() -> None:
     assert run_clock(FrameClock(100, min_ticks=2, fps=20), [3.5]) == [5]
 

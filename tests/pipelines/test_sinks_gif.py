@@ -10,7 +10,7 @@ from typing import Any, List, Optional, Sequence, Tuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
@@ -69,6 +69,7 @@ def test_pillow_opencv_and_imageio_read_it(tmp_path: Path, size_px: Tuple[int, i
     path = tmp_path / "clip.gif"
     write_gif(path, [draw_picture(*size_px, 0.3 * index) for index in range(5)])
 
+    assert path.read_bytes().endswith(b"\x00;")
     with Image.open(path) as gif:
         assert (gif.n_frames, gif.size, gif.info["loop"]) == (5, size_px, 0)
         gif.verify()
@@ -173,6 +174,9 @@ def test_above_fifty_frames_a_second_frames_are_dropped(tmp_path: Path) -> None:
 
 
 @given(st.integers(2, 500_000))
+@example(65_535)
+@example(65_536)
+@example(2 * 65_535 + 1)
 def test_a_long_pause_is_cut_into_delays_the_format_has(delay_cs: int) -> None:
     parts = split_delay(delay_cs)
     assert sum(parts) == delay_cs

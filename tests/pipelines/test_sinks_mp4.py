@@ -51,6 +51,14 @@ def read_mp4(path: Path) -> List[np.ndarray]:
         pictures.append(picture)
 
 
+def describe(path: Path) -> str:
+    """What ffmpeg says about a file."""
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    command = [get_ffmpeg_exe(), "-hide_banner", "-i", str(path)]
+    return subprocess.run(command, stderr=subprocess.PIPE, check=False).stderr.decode()
+
+
 def levels(path: Path) -> List[int]:
     """Mean level of each frame, rounded to tens."""
     return [int(round(float(picture.mean()), -1)) for picture in read_mp4(path)]
@@ -72,8 +80,9 @@ def test_count_size_and_rate(
     assert len(pictures) == 10
     assert pictures[0].shape == (even_px[1], even_px[0], 3)
     assert cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FPS) == pytest.approx(25)
-    count, seconds = count_frames_and_secs(str(path))
-    assert (count, seconds) == (10, pytest.approx(0.4, abs=0.01))
+    # Its seconds are not compared: old releases report the time of the last packet.
+    assert count_frames_and_secs(str(path))[0] == 10
+    assert "Duration: 00:00:00.40" in describe(path)
 
 
 def test_an_odd_side_repeats_its_last_pixels(tmp_path: Path) -> None:
@@ -85,14 +94,9 @@ def test_an_odd_side_repeats_its_last_pixels(tmp_path: Path) -> None:
 
 
 def test_browsers_can_play_it(tmp_path: Path) -> None:
-    from imageio_ffmpeg import get_ffmpeg_exe
-
     path = tmp_path / "clip.mp4"
     write_mp4(path, [grey(90)] * 5)
-    said = subprocess.run(
-        [get_ffmpeg_exe(), "-hide_banner", "-i", str(path)], stderr=subprocess.PIPE, check=False
-    ).stderr.decode()
-    assert re.search(r"Video: h264 .*yuv420p\(tv, bt709", said)
+    assert re.search(r"Video: h264 .*yuv420p\(tv, bt709", describe(path))
     data = path.read_bytes()
     # The index stands before the pictures, so that playing starts before the file has come.
     assert data.index(b"moov") < data.index(b"mdat")
@@ -121,6 +125,11 @@ def test_a_faster_source_loses_frames_and_no_time(tmp_path: Path) -> None:
 
 def test_one_frame(tmp_path: Path) -> None:
     write_mp4(tmp_path / "clip.mp4", [grey(50)])
+    assert levels(tmp_path / "clip.mp4") == [50]
+
+
+def test_a_second_frame_in_the_same_slot_does_not_lose_the_first(tmp_path: Path) -> None:
+    write_mp4(tmp_path / "clip.mp4", [grey(50), grey(200)], times_s=[0.0, 0.01], fps=10)
     assert levels(tmp_path / "clip.mp4") == [50]
 
 
@@ -214,8 +223,10 @@ def test_abort_kills_and_reaps_ffmpeg(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(subprocess, "Popen", Spy)
     sink = open_sink(tmp_path / "clip.mp4", fps=25.0, size_px=(64, 48))
     sink.write(Frame(0, 0.0, grey(50)), grey(50), ())
-    sink.abort()
     (process,) = started
+    # In a session of its own the Ctrl-C of the terminal does not reach it.
+    assert os.getsid(process.pid) != os.getsid(0)
+    sink.abort()
     # A code that is set means that the process was waited for: no zombie is left.
     assert process.returncode == -signal.SIGKILL
     assert process.stdin is not None and process.stdin.closed

@@ -88,7 +88,8 @@ def draw_hand(
 
     Returns:
         The picture, (H, W, 3) BGR uint8, and the projections of the joint centres, (21, 2)
-        float64 continuous pixels, hand21; joints may lie outside the picture when the view puts them there.
+        float64 continuous pixels, hand21; joints may lie outside the picture when the view puts
+        them there.
 
     Raises:
         UsageError: Impossible size, or a joint behind the camera.

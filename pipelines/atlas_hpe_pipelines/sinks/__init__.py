@@ -54,30 +54,30 @@ def check_out(path: Union[str, Path], force: bool = False) -> Path:
     folder = path.parent
     if path.is_dir():
         raise OutputError(
-            "The output is a folder, not a file",
+            "the output is a folder, not a file",
             where=path,
             fix=f"name a file in it, for example {path / 'hands.gif'}",
         )
     if path.suffix.lower() not in SINKS:
         raise OutputError(
-            "The kind of output is not known",
+            "the kind of output is not known",
             where=path,
             why=f"its suffix is '{path.suffix}', known are {', '.join(sorted(SINKS))}",
             fix="end the name with one of the known suffixes",
         )
     if not folder.exists():
         raise OutputError(
-            "The folder of the output does not exist", where=folder, fix=f"mkdir -p '{folder}'"
+            "the folder of the output does not exist", where=folder, fix=f"mkdir -p '{folder}'"
         )
     if not folder.is_dir():
         raise OutputError(
-            "The output lies in something that is not a folder",
+            "the output lies in something that is not a folder",
             where=folder,
             fix="choose another path with --out",
         )
     if not os.access(str(folder), os.W_OK | os.X_OK):
         raise OutputError(
-            "The folder of the output is not writable",
+            "the folder of the output is not writable",
             where=folder,
             fix="choose another folder with --out, or change its permissions",
         )
@@ -117,14 +117,14 @@ def open_sink(
     path = check_out(path, force)
     if not (math.isfinite(fps) and fps > 0):
         raise UsageError(
-            "The frame rate of an output must be positive",
+            "the frame rate of an output must be positive",
             where=path,
             why=f"it is {fps}",
             fix="name the rate of the source",
         )
     if min(size_px) < 1 or (max_width_px is not None and max_width_px < 1):
         raise UsageError(
-            "The size of an output must be positive",
+            "the size of an output must be positive",
             where=path,
             why=f"size_px is {size_px}, max_width_px is {max_width_px}",
             fix="name a width and height of at least 1",

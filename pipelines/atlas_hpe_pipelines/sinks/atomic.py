@@ -46,7 +46,7 @@ class AtomicFile:
             self._stream = self.temporary.open("xb")
         except OSError as cause:
             raise OutputError(
-                "The output folder refuses a new file",
+                "the output folder refuses a new file",
                 where=self._target.parent,
                 why=cause.strerror or str(cause),
                 fix="choose another folder with --out",
@@ -94,7 +94,7 @@ class AtomicFile:
 def exists_error(path: Path) -> OutputError:
     """The error for a target that exists and must not be replaced."""
     return OutputError(
-        "The output file exists already",
+        "the output file exists already",
         where=path,
         why="an existing file is never overwritten unasked",
         fix="add --force to replace it, or choose another name",

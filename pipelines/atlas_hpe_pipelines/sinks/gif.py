@@ -22,7 +22,7 @@ from atlas_hpe_pipelines.sinks.sink import (
 if TYPE_CHECKING:
     from atlas_hpe.poses import Frame, HandPose
 
-__all__ = ["GifSink"]
+__all__ = ["GifSink", "split_delay"]
 
 _TICKS_PER_S = 100
 # Browsers show a frame with a delay below 2/100 s for 10/100 s, so shorter ones can't be had.
@@ -78,7 +78,7 @@ class GifSink(FileSink):
     def _complete(self) -> None:
         if self._last is None:
             raise OutputError(
-                "No frame came, so there is no GIF to write",
+                "no frame came, so there is no GIF to write",
                 where=self.path,
                 fix="check that the source holds frames in the range you asked for",
             )
@@ -117,14 +117,14 @@ def split_delay(delay_cs: int) -> List[int]:
 def _check_range(path: Path, size_px: Sequence[int], loop: Optional[int]) -> None:
     if max(size_px) > _MAX_SIDE_PX:
         raise OutputError(
-            "The picture is too large for a GIF",
+            "the picture is too large for a GIF",
             where=path,
             why=f"it is {size_px[0]}x{size_px[1]}, a side has at most {_MAX_SIDE_PX} pixels",
             fix="limit the width, or write an .mp4",
         )
     if loop is not None and not 0 <= loop <= _MAX_LOOP:
         raise OutputError(
-            "The loop count does not fit a GIF",
+            "the loop count does not fit a GIF",
             where=path,
             why=f"it is {loop}, allowed is 0 (for ever) to {_MAX_LOOP}",
             fix="use 0 to repeat for ever",

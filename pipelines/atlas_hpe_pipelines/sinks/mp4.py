@@ -23,7 +23,7 @@ from atlas_hpe_pipelines.sinks.sink import (
 if TYPE_CHECKING:
     from atlas_hpe.poses import Frame, HandPose
 
-__all__ = ["Mp4Sink"]
+__all__ = ["Mp4Sink", "build_command"]
 
 _MAX_RATE_DENOMINATOR = 1001
 # The last words of ffmpeg are the cause; what comes before is context.
@@ -88,7 +88,7 @@ class Mp4Sink(FileSink):
     def _complete(self) -> None:
         if not self._frames:
             raise OutputError(
-                "No frame came, so there is no video to write",
+                "no frame came, so there is no video to write",
                 where=self.path,
                 fix="check that the source holds frames in the range you asked for",
             )
@@ -227,7 +227,7 @@ def _find_ffmpeg(path: Path) -> str:
         from imageio_ffmpeg import get_ffmpeg_exe
     except ImportError as cause:
         raise MissingExtraError(
-            "Writing an .mp4 needs the Python package 'imageio_ffmpeg', which is not installed",
+            "writing an .mp4 needs the Python package 'imageio_ffmpeg', which is not installed",
             where=path,
             fix="pip install imageio-ffmpeg, or write a .gif",
         ) from cause
@@ -235,7 +235,7 @@ def _find_ffmpeg(path: Path) -> str:
         return str(get_ffmpeg_exe())
     except RuntimeError as cause:
         raise OutputError(
-            "There is no ffmpeg to write an .mp4 with",
+            "there is no ffmpeg to write an .mp4 with",
             where=path,
             why=str(cause),
             fix="set IMAGEIO_FFMPEG_EXE to an ffmpeg, or write a .gif",

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
     from atlas_hpe.poses import Frame, HandPose
 
-__all__ = ["FileSink", "Sink", "SinkOptions", "require_picture", "require_time_s"]
+__all__ = [
+    "FileSink",
+    "Sink",
+    "SinkOptions",
+    "disk_error",
+    "require_picture",
+    "require_time_s",
+]
 
 _FileSinkT = TypeVar("_FileSinkT", bound="FileSink")
 
@@ -104,7 +111,7 @@ class FileSink:
         """
         if self._closed:
             raise OutputError(
-                "A frame was written to an output that is already closed",
+                "a frame was written to an output that is already closed",
                 where=self.path,
                 fix="write all frames before finish() or abort()",
             )
@@ -169,7 +176,7 @@ class FileSink:
 def disk_error(path: Path, cause: OSError) -> OutputError:
     """The error for a write that the operating system refused."""
     return OutputError(
-        "The output file can't be written",
+        "the output file can't be written",
         where=path,
         why=cause.strerror or str(cause),
         fix="check the free space and the permissions of the folder",
@@ -192,13 +199,13 @@ def require_picture(
     width, height = size_px
     if picture is None:
         raise OutputError(
-            "This kind of output needs a picture for each frame, and none came",
+            "this kind of output needs a picture for each frame, and none came",
             where=path,
             fix="pass the drawn picture to write()",
         )
     if picture.shape != (height, width, 3) or picture.dtype != np.uint8:
         raise OutputError(
-            "A picture does not have the form of this output",
+            "a picture does not have the form of this output",
             where=path,
             why=f"it is {picture.shape} {picture.dtype}, expected {(height, width, 3)} uint8",
             fix="give all pictures of one output the size named when it was opened",
@@ -214,7 +221,7 @@ def require_time_s(frame: Frame, path: Path) -> float:
     """
     if not math.isfinite(frame.time_s):
         raise OutputError(
-            f"Frame {frame.index} has no presentation time",
+            f"frame {frame.index} has no presentation time",
             where=path,
             why=f"its time_s is {frame.time_s}",
             fix="the source has to give every frame a finite time in seconds",
