@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
+from types import FrameType
 from typing import Dict, List, NoReturn, Optional
 
 import click
@@ -54,6 +56,7 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Entry point of ``atlas-hpe``: exit codes 0, 1, 2, 3, 4 and 130 as the README lists them."""
+    signal.signal(signal.SIGTERM, _stop)
     try:
         code = cli.main(standalone_mode=False)
     except AtlasHpeError as error:
@@ -66,3 +69,8 @@ def main() -> NoReturn:
         click.echo("interrupted: unfinished output files were removed", err=True)
         sys.exit(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _stop(_number: int, _frame: Optional[FrameType]) -> NoReturn:
+    """A service manager's stop cleans up just as Ctrl-C does."""
+    raise KeyboardInterrupt

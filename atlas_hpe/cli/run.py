@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
-from typing import Optional, Tuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Optional, Tuple
 
 import click
 
 from atlas_hpe.cli.report import emit_json, json_option, say
+
+if TYPE_CHECKING:
+    from atlas_hpe_pipelines import Pipeline
 
 __all__ = ["command"]
 
@@ -26,6 +30,9 @@ __all__ = ["command"]
     help="Output, kind by suffix: .gif, .mp4 or .jsonl; may repeat.",
 )
 @click.option("--force", is_flag=True, help="Replace outputs that exist.")
+@click.option(
+    "--max-width-px", type=click.IntRange(min=1), metavar="N", help="Shrink wider pictures to this."
+)
 @click.option("--backend", default="auto", show_default=True, help="Back-end of the runtime.")
 @json_option
 def command(
@@ -35,6 +42,7 @@ def command(
     full_frame: bool,
     out: Tuple[str, ...],
     force: bool,
+    max_width_px: Optional[int],
     backend: str,
     as_json: bool,
 ) -> None:
@@ -42,10 +50,9 @@ def command(
 
     Prints frames, total time, frames/s and the time of each stage, measured on this machine.
     """
-    from atlas_hpe_pipelines import Pipeline, format_run_report
-
     from atlas_hpe.errors import UsageError
     from atlas_hpe.geometry import parse_box
+    from atlas_hpe_pipelines import Pipeline, format_run_report
 
     if box is not None and full_frame:
         raise UsageError("--box and --full-frame contradict each other", fix="give one of them")
@@ -55,18 +62,11 @@ def command(
         box=None if box is None else parse_box(box),
         out=out,
         force=force,
+        max_width_px=max_width_px,
         backend=backend,
     )
     say(f"model {pipeline.card.name}, region {_describe(pipeline.region.as_tuple(), box is None)}")
-    with click.progressbar(
-        pipeline,
-        length=pipeline.frame_count,
-        label="frames",
-        file=sys.stderr,
-        hidden=not sys.stderr.isatty(),
-    ) as progress:
-        for _ in progress:
-            pass
+    _run_to_the_end(pipeline)
     report = pipeline.report()
     say(format_run_report(report))
     for warning in report.warnings:
@@ -74,9 +74,21 @@ def command(
     if not report.frames_with_hand:
         say("warning: no hand was found; give the hand's place with --box x,y,w,h")
     for path in report.outputs:
-        say(f"wrote {path}")
+        say(f"wrote {path} ({Path(path).stat().st_size / 1e6:.1f} MB)")
     if as_json:
         emit_json(asdict(report))
+
+
+def _run_to_the_end(pipeline: Pipeline) -> None:
+    """Run, with a bar on a terminal only; click 8.1, the last for Python 3.9, can't hide one."""
+    if not sys.stderr.isatty():
+        for _ in pipeline:
+            pass
+        return
+    count = pipeline.frame_count
+    with click.progressbar(pipeline, length=count, label="frames", file=sys.stderr) as progress:
+        for _ in progress:
+            pass
 
 
 def _describe(region: Tuple[float, ...], whole: bool) -> str:

@@ -54,6 +54,13 @@ def test_json_goes_to_stdout(folder: Path) -> None:
     ]  # fmt: skip
 
 
+def test_wide_pictures_are_shrunk_on_request(folder: Path) -> None:
+    arguments = ["--model", "hand.onnx", "--out", "a.gif", "--max-width-px", "32"]
+    done = run(folder, "clip.mp4", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert (folder / "a.gif").read_bytes()[6:10] == bytes([32, 0, 24, 0])
+
+
 def bad_files(folder: Path) -> None:
     (folder / "notes.mp4").write_text("not a video\n" * 50)
     (folder / "empty.mp4").write_bytes(b"")
@@ -131,7 +138,10 @@ def test_a_truncated_video_gives_its_frames_and_a_warning(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".gif", ".mp4"])
-def test_ctrl_c_in_the_middle_leaves_nothing(folder: Path, suffix: str) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_in_the_middle_leaves_nothing(
+    folder: Path, suffix: str, number: signal.Signals
+) -> None:
     clips.encode(clips.spot_frames(6000, 320, 240), folder / "long.mp4", "-preset", "ultrafast")
     out = folder / "out"
     out.mkdir()
@@ -144,7 +154,7 @@ def test_ctrl_c_in_the_middle_leaves_nothing(folder: Path, suffix: str) -> None:
         time.sleep(0.02)
     time.sleep(0.2)
     assert process.poll() is None, "the run ended before it could be interrupted"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 130, errors
     assert "interrupted" in errors
