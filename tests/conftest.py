@@ -12,7 +12,7 @@ REPO = Path(__file__).resolve().parent.parent
 
 # Before anything loads torch: a test run never takes more than two cores by default.
 os.environ.setdefault("OMP_NUM_THREADS", "2")
-# OpenCV reads it once, at the first video of the process, which may be one that a test opens itself.
+# OpenCV reads it once, at the first video of the process, and a test may be the one to open that.
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
 
 # Shared machines are slow at times, so no example has a deadline; CI repeats the same examples.
