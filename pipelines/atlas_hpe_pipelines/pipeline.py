@@ -14,6 +14,7 @@ from atlas_hpe.card import ModelCard, load_card
 from atlas_hpe.errors import OutputError, UsageError
 from atlas_hpe.geometry import Box, apply_affine, invert_affine
 from atlas_hpe.models import default_model_path
+from atlas_hpe.outfile import check_out_path
 from atlas_hpe.poses import Frame, HandPose
 from atlas_hpe_pipelines.decoders import decode_hand
 from atlas_hpe_pipelines.draw import draw_hands
@@ -21,7 +22,7 @@ from atlas_hpe_pipelines.overlap import Stage, StageTimes, overlap
 from atlas_hpe_pipelines.preprocess import crop_picture, input_affine, to_feeds
 from atlas_hpe_pipelines.regions import choose_region
 from atlas_hpe_pipelines.run_report import RunReport, report_stages
-from atlas_hpe_pipelines.sinks import Sink, check_out, open_sink
+from atlas_hpe_pipelines.sinks import SINKS, Sink, open_sink
 from atlas_hpe_pipelines.sources import Source, open_source
 from atlas_hpe_runtime import Session, open_session
 
@@ -78,7 +79,7 @@ class Pipeline:
         backend: str = "auto",
     ) -> None:
         model_path = default_model_path() if model is None else Path(model)
-        self._out = [check_out(path, force) for path in out]
+        self._out = [check_out_path(path, SINKS, force=force) for path in out]
         _check_distinct(self._out, [Path(source), model_path])
         self._force = force
         self._max_width_px = max_width_px

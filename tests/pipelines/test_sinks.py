@@ -11,7 +11,7 @@ import pytest
 
 from atlas_hpe.errors import OutputError, UsageError
 from atlas_hpe.poses import Frame
-from atlas_hpe_pipelines.sinks import SINKS, check_out, open_sink
+from atlas_hpe_pipelines.sinks import SINKS, open_sink
 
 KINDS = sorted(SINKS)
 SIZE_PX = (20, 16)
@@ -198,7 +198,7 @@ def test_the_suffix_is_read_in_any_case(tmp_path: Path) -> None:
 def test_a_full_disk_is_one_clear_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
-    from atlas_hpe_pipelines.sinks.atomic import AtomicFile
+    from atlas_hpe.outfile import AtomicFile
 
     def refuse(*args: object) -> None:
         raise OSError(28, "No space left on device")
@@ -226,49 +226,3 @@ def test_impossible_options_are_refused(tmp_path: Path, options: Dict[str, Any])
     with pytest.raises(UsageError):
         open_sink(tmp_path / "clip.gif", **{"fps": 25.0, "size_px": SIZE_PX, **options})
     assert names_in(tmp_path) == []
-
-
-class TestCheckOut:
-    def test_a_good_path_comes_back(self, tmp_path: Path) -> None:
-        assert check_out(str(tmp_path / "clip.gif")) == tmp_path / "clip.gif"
-        assert names_in(tmp_path) == []
-
-    def test_an_unknown_suffix_lists_the_known_ones(self, tmp_path: Path) -> None:
-        with pytest.raises(OutputError, match="kind of output is not known") as caught:
-            check_out(tmp_path / "clip.avi")
-        assert caught.value.why is not None
-        assert all(kind in caught.value.why for kind in KINDS)
-
-    def test_no_suffix(self, tmp_path: Path) -> None:
-        with pytest.raises(OutputError, match="kind of output is not known"):
-            check_out(tmp_path / "clip")
-
-    def test_a_folder(self, tmp_path: Path) -> None:
-        folder = tmp_path / "clips.gif"
-        folder.mkdir()
-        with pytest.raises(OutputError, match="a folder, not a file"):
-            check_out(folder, force=True)
-
-    def test_a_missing_folder(self, tmp_path: Path) -> None:
-        with pytest.raises(OutputError, match="does not exist") as caught:
-            check_out(tmp_path / "nowhere" / "clip.gif")
-        assert caught.value.fix is not None and caught.value.fix.startswith("mkdir")
-
-    def test_a_file_in_place_of_the_folder(self, tmp_path: Path) -> None:
-        (tmp_path / "file").write_text("")
-        with pytest.raises(OutputError, match="not a folder"):
-            check_out(tmp_path / "file" / "clip.gif")
-
-    def test_a_folder_that_can_not_be_written(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        # Asked through os.access, because tests may run as root, whom no permission stops.
-        monkeypatch.setattr(os, "access", lambda path, mode: False)
-        with pytest.raises(OutputError, match="not writable"):
-            check_out(tmp_path / "clip.gif")
-
-    def test_an_existing_file(self, tmp_path: Path) -> None:
-        (tmp_path / "clip.gif").write_text("")
-        with pytest.raises(OutputError, match="exists already"):
-            check_out(tmp_path / "clip.gif")
-        assert check_out(tmp_path / "clip.gif", force=True) == tmp_path / "clip.gif"

@@ -11,10 +11,10 @@ import json
 from pathlib import Path
 from typing import List, Tuple, Union
 
+from atlas_hpe.outfile import AtomicFile
 from atlas_hpe.poses import Frame
 from atlas_hpe_pipelines.drawn_hand.clip import DrawnClip
 from atlas_hpe_pipelines.sinks import open_sink
-from atlas_hpe_pipelines.sinks.atomic import AtomicFile
 
 __all__ = ["joints_path", "write_clip"]
 

@@ -6,12 +6,11 @@ A new kind of output is one file with a ``Sink`` in it and one line in ``SINKS``
 from __future__ import annotations
 
 import math
-import os
 from pathlib import Path
 from typing import Callable, Dict, Optional, Tuple, Union
 
-from atlas_hpe.errors import OutputError, UsageError
-from atlas_hpe_pipelines.sinks.atomic import exists_error
+from atlas_hpe.errors import UsageError
+from atlas_hpe.outfile import check_out_path
 from atlas_hpe_pipelines.sinks.gif import GifSink
 from atlas_hpe_pipelines.sinks.jsonl import FrameRecord, JsonlSink, load_schema, read_jsonl
 from atlas_hpe_pipelines.sinks.mp4 import Mp4Sink
@@ -22,7 +21,6 @@ __all__ = [
     "FrameRecord",
     "Sink",
     "SinkOptions",
-    "check_out",
     "load_schema",
     "open_sink",
     "read_jsonl",
@@ -34,56 +32,6 @@ SINKS: Dict[str, Callable[[Path, SinkOptions], Sink]] = {
     ".jsonl": JsonlSink,
     ".mp4": Mp4Sink,
 }
-
-
-def check_out(path: Union[str, Path], force: bool = False) -> Path:
-    """Tells before any work whether an output can be written.
-
-    Args:
-        path: Where it should go; the suffix chooses the kind, in any case.
-        force: Replace a file that exists.
-
-    Returns:
-        The path, as a Path.
-
-    Raises:
-        OutputError: Unknown suffix; the path is a folder; its folder is missing, is no folder or
-            is not writable; the file exists and ``force`` is false.
-    """
-    path = Path(path)
-    folder = path.parent
-    if path.is_dir():
-        raise OutputError(
-            "the output is a folder, not a file",
-            where=path,
-            fix=f"name a file in it, for example {path / 'hands.gif'}",
-        )
-    if path.suffix.lower() not in SINKS:
-        raise OutputError(
-            "the kind of output is not known",
-            where=path,
-            why=f"its suffix is '{path.suffix}', known are {', '.join(sorted(SINKS))}",
-            fix="end the name with one of the known suffixes",
-        )
-    if not folder.exists():
-        raise OutputError(
-            "the folder of the output does not exist", where=folder, fix=f"mkdir -p '{folder}'"
-        )
-    if not folder.is_dir():
-        raise OutputError(
-            "the output lies in something that is not a folder",
-            where=folder,
-            fix="choose another path with --out",
-        )
-    if not os.access(str(folder), os.W_OK | os.X_OK):
-        raise OutputError(
-            "the folder of the output is not writable",
-            where=folder,
-            fix="choose another folder with --out, or change its permissions",
-        )
-    if path.exists() and not force:
-        raise exists_error(path)
-    return path
 
 
 def open_sink(
@@ -110,11 +58,11 @@ def open_sink(
         The sink, to be used as a context manager.
 
     Raises:
-        OutputError: As ``check_out``, or the file can't be created.
+        OutputError: As ``check_out_path``, or the file can't be created.
         UsageError: A rate or size that is not positive.
         MissingExtraError: A library for this kind is not installed.
     """
-    path = check_out(path, force)
+    path = check_out_path(path, SINKS, force=force)
     if not (math.isfinite(fps) and fps > 0):
         raise UsageError(
             "the frame rate of an output must be positive",

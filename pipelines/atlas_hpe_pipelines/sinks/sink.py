@@ -11,7 +11,7 @@ import numpy as np
 from typing_extensions import Protocol
 
 from atlas_hpe.errors import OutputError
-from atlas_hpe_pipelines.sinks.atomic import AtomicFile
+from atlas_hpe.outfile import AtomicFile
 
 if TYPE_CHECKING:
     from types import TracebackType

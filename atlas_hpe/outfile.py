@@ -1,19 +1,67 @@
-"""A file that appears under its name only when it is whole."""
+"""Output files: refused before any work when they can't be written, visible only when whole."""
 
 from __future__ import annotations
 
 import os
 import secrets
 from pathlib import Path
-from typing import BinaryIO, Optional
+from typing import BinaryIO, Iterable, Optional, Union
 
 from atlas_hpe.errors import OutputError
 
-__all__ = ["AtomicFile", "exists_error"]
+__all__ = ["AtomicFile", "check_out_path"]
 
 # A file name holds 255 bytes, a character of UTF-8 up to four: the stem of the temporary name is
 # cut so that the prefix, the random part and the suffix always fit.
 _STEM_CHARS = 40
+
+
+def check_out_path(path: Union[str, Path], suffixes: Iterable[str], *, force: bool) -> Path:
+    """Tell before any work whether an output can be written.
+
+    Args:
+        path: Where it should go.
+        suffixes: The suffixes it may have, in lower case; upper case is taken too.
+        force: Replace a file that exists.
+
+    Returns:
+        The path, as a Path.
+
+    Raises:
+        OutputError: Unknown suffix; the path is a folder; its folder is missing, is no folder or
+            is not writable; the file exists and ``force`` is false.
+    """
+    path = Path(path)
+    folder = path.parent
+    known = sorted(suffixes)
+    if path.is_dir():
+        raise OutputError("the output is a folder, not a file", where=path, fix="name a file in it")
+    if path.suffix.lower() not in known:
+        raise OutputError(
+            "the kind of output is not known",
+            where=path,
+            why=f"its suffix is '{path.suffix}', known are {', '.join(known)}",
+            fix=f"for example --out {path.with_suffix(known[0]).name}",
+        )
+    if not folder.exists():
+        raise OutputError(
+            "the folder of the output does not exist", where=folder, fix=f"mkdir -p '{folder}'"
+        )
+    if not folder.is_dir():
+        raise OutputError(
+            "the output lies in something that is not a folder",
+            where=folder,
+            fix="choose another path with --out",
+        )
+    if not os.access(str(folder), os.W_OK | os.X_OK):
+        raise OutputError(
+            "the folder of the output is not writable",
+            where=folder,
+            fix="choose another folder with --out, or change its permissions",
+        )
+    if path.exists() and not force:
+        raise _exists_error(path)
+    return path
 
 
 class AtomicFile:
@@ -53,13 +101,18 @@ class AtomicFile:
             ) from cause
 
     def write(self, data: bytes) -> None:
-        """Appends bytes to the temporary file."""
+        """Append bytes to the temporary file."""
         if self._stream is None:
             raise ValueError("write() after publish() or discard()")
         self._stream.write(data)
 
+    def flush(self) -> None:
+        """Make what was written readable under ``temporary``."""
+        if self._stream is not None:
+            self._stream.flush()
+
     def publish(self) -> None:
-        """Closes the temporary file and gives it its final name.
+        """Close the temporary file and give it its final name.
 
         Raises:
             OutputError: The target appeared meanwhile and ``force`` is false.
@@ -70,7 +123,7 @@ class AtomicFile:
         self.temporary.replace(self._target)
 
     def discard(self) -> None:
-        """Removes the temporary file; does nothing when there is none."""
+        """Remove the temporary file; does nothing when there is none."""
         try:
             self._close()
         except OSError:
@@ -88,11 +141,10 @@ class AtomicFile:
 
     def _refuse_existing(self) -> None:
         if not self._force and self._target.exists():
-            raise exists_error(self._shown)
+            raise _exists_error(self._shown)
 
 
-def exists_error(path: Path) -> OutputError:
-    """The error for a target that exists and must not be replaced."""
+def _exists_error(path: Path) -> OutputError:
     return OutputError(
         "the output file exists already",
         where=path,

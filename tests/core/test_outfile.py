@@ -1,0 +1,115 @@
+"""Outputs are refused before any work, and appear only when whole."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from atlas_hpe.errors import OutputError
+from atlas_hpe.outfile import AtomicFile, check_out_path
+
+KINDS = (".mp4", ".gif")
+
+
+def check(path: Path, force: bool = False) -> Path:
+    return check_out_path(path, KINDS, force=force)
+
+
+def test_a_good_path_comes_back_and_nothing_is_made(tmp_path: Path) -> None:
+    for name in ("clip.gif", "clip.MP4"):
+        assert check_out_path(str(tmp_path / name), KINDS, force=False) == tmp_path / name
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["clip.avi", "clip", ".gif"])
+def test_an_unknown_suffix_lists_the_known_ones(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OutputError, match="kind of output is not known") as caught:
+        check(tmp_path / name)
+    assert caught.value.why is not None
+    assert caught.value.why.endswith("known are .gif, .mp4")
+
+
+def test_a_folder_is_no_output_even_with_force(tmp_path: Path) -> None:
+    folder = tmp_path / "clips.gif"
+    folder.mkdir()
+    with pytest.raises(OutputError, match="a folder, not a file"):
+        check(folder, force=True)
+
+
+def test_a_missing_folder_comes_with_the_command_that_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="does not exist") as caught:
+        check(tmp_path / "nowhere" / "clip.gif")
+    assert caught.value.fix == f"mkdir -p '{tmp_path / 'nowhere'}'"
+
+
+def test_a_file_in_place_of_the_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="not a folder"):
+        check(tmp_path / "file" / "clip.gif")
+
+
+def test_a_folder_that_can_not_be_written_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Asked through os.access, because tests may run as root, whom no permission stops.
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(OutputError, match="not writable"):
+        check(tmp_path / "clip.gif")
+
+
+def test_an_existing_file_needs_force(tmp_path: Path) -> None:
+    path = tmp_path / "clip.gif"
+    path.write_text("")
+    with pytest.raises(OutputError, match="exists already"):
+        check(path)
+    assert check(path, force=True) == path
+
+
+def test_the_file_appears_when_published_and_not_before(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    file = AtomicFile(path, force=False)
+    file.write(b"whole")
+    assert not path.exists()
+    file.publish()
+    assert path.read_bytes() == b"whole"
+    file.discard()
+    assert [item.name for item in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_a_discarded_file_leaves_nothing(tmp_path: Path) -> None:
+    file = AtomicFile(tmp_path / "a.bin", force=False)
+    file.write(b"half")
+    file.discard()
+    file.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_target_that_appears_meanwhile_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    file = AtomicFile(path, force=False)
+    path.write_bytes(b"somebody else")
+    with pytest.raises(OutputError, match="exists already"):
+        file.publish()
+    file.discard()
+    assert path.read_bytes() == b"somebody else"
+    assert [item.name for item in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_force_replaces_what_a_link_points_to(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.bin", tmp_path / "link.bin"
+    real.write_bytes(b"old")
+    link.symlink_to(real)
+    file = AtomicFile(link, force=True)
+    file.write(b"new")
+    file.publish()
+    assert link.is_symlink()
+    assert real.read_bytes() == b"new"
+
+
+def test_a_very_long_name_still_fits(tmp_path: Path) -> None:
+    path = tmp_path / ("\N{HIRAGANA LETTER A}" * 80 + ".bin")
+    file = AtomicFile(path, force=False)
+    file.publish()
+    assert path.exists()
