@@ -41,7 +41,7 @@ class HandPose:
         joints: (21, 2) x, y in source pixels; NaN for a joint that was not found.
         joint_scores: (21,) confidence in [0, 1].
         score: Confidence that this is a hand, in [0, 1].
-        box: x, y, width, height of the square region the joints were read from, source pixels.
+        box: x, y, width, height of the region the joints were read from, source pixels.
         frame_index: Index of the frame.
         time_s: Presentation time of the frame in seconds.
         handedness: ``"left"`` or ``"right"`` (anatomical), None when the network does not say.

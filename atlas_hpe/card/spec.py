@@ -66,8 +66,8 @@ class PreprocessSpec:
         height_px: Height of the network's input.
         colour: ``"rgb"``, ``"bgr"`` or ``"gray"``: channel order the network expects.
         fit: ``"stretch"`` (the region fills the input), ``"letterbox"`` (aspect kept, the rest is
-            border) or ``"crop"`` (the region is made square first, then scaled by ``crop_scale``).
-        crop_scale: Side of the square crop over the longer side of the hand's box.
+            border) or ``"crop"`` (the region is a square around the hand's box).
+        crop_scale: Side of that square over the longer side of the hand's box.
         border: What lies outside the picture: ``"replicate"`` or ``"mean"``.
         mean: Per channel, 0..255 terms.
         std: Per channel, 0..255 terms.

@@ -89,7 +89,7 @@ class Pipeline:
                 open_session(model_path, backend=backend, threads=HOST_THREADS)
             )
             self._source: Source = stack.enter_context(closing(open_source(source)))
-            self.region = choose_region(self._source.size_px, box)
+            self.region = choose_region(self.card.preprocess, self._source.size_px, box)
             self._resources = stack.pop_all()
         self._affine = input_affine(self.card.preprocess, self.region)
         self._to_source = invert_affine(self._affine)

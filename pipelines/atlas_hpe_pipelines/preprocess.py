@@ -13,6 +13,7 @@ from atlas_hpe.card import ModelCard, PreprocessSpec
 from atlas_hpe.errors import InputError, UsageError
 from atlas_hpe.files import read_bytes
 from atlas_hpe.geometry import Box, apply_affine, box_affine, invert_affine, to_pixel_centres
+from atlas_hpe_pipelines.regions import choose_region
 
 __all__ = ["crop_picture", "input_affine", "prepare_image", "to_feeds"]
 
@@ -20,12 +21,7 @@ _BGR_TO = {"rgb": cv2.COLOR_BGR2RGB, "gray": cv2.COLOR_BGR2GRAY}
 
 
 def input_affine(spec: PreprocessSpec, region: Box) -> np.ndarray:
-    """The map from source pixels to input pixels for a region, (2, 3).
-
-    ``"crop"`` squares the region and scales it by ``crop_scale`` first.
-    """
-    if spec.fit == "crop":
-        region = region.squared(spec.crop_scale)
+    """The map from source pixels to input pixels for a region, (2, 3)."""
     return box_affine(region, (spec.width_px, spec.height_px), spec.fit == "letterbox")
 
 
@@ -113,7 +109,6 @@ def prepare_image(card: ModelCard, path: Path) -> Dict[str, np.ndarray]:
     image = cv2.imdecode(np.frombuffer(read_bytes(path), np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise InputError("the file is not a picture that OpenCV reads", where=path)
-    whole = Box(0, 0, image.shape[1], image.shape[0])
-    size_px = (card.preprocess.width_px, card.preprocess.height_px)
-    affine = box_affine(whole, size_px, card.preprocess.fit != "stretch")
-    return to_feeds(card, crop_picture(image, affine, card.preprocess))
+    spec = card.preprocess
+    region = choose_region(spec, (image.shape[1], image.shape[0]), None)
+    return to_feeds(card, crop_picture(image, input_affine(spec, region), spec))

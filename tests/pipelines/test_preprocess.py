@@ -16,6 +16,7 @@ from atlas_hpe.card import PreprocessSpec
 from atlas_hpe.errors import InputError
 from atlas_hpe.geometry import Box, apply_affine, invert_affine
 from atlas_hpe_pipelines import crop_picture, input_affine, prepare_image, to_feeds
+from atlas_hpe_pipelines.regions import choose_region
 
 SPEC = PreprocessSpec(
     width_px=32,
@@ -52,7 +53,7 @@ def test_a_spot_lands_where_the_map_says(side_px: float, offset: tuple, fit: str
     box = Box(spot[0] - side_px / 2, spot[1] - side_px / 2.2, side_px, side_px * 0.9)
     box = Box(box.x + offset[0] * side_px, box.y + offset[1] * side_px, box.width, box.height)
     spec = replace(SPEC, fit=fit)
-    affine = input_affine(spec, box)
+    affine = input_affine(spec, choose_region(spec, (420, 400), box))
     crop = crop_picture(image, affine, spec)
     assert crop.shape == (32, 32, 3)
     expected = apply_affine(affine, spot)
