@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
-from typing import BinaryIO, Iterable, Optional, Union
+from types import TracebackType
+from typing import BinaryIO, Iterable, Optional, Type, Union
 
 from atlas_hpe.errors import OutputError
 
-__all__ = ["AtomicFile", "check_out_path"]
+__all__ = ["AtomicFile", "check_out_path", "disk_error"]
 
 # A file name holds 255 bytes, a character of UTF-8 up to four: the stem of the temporary name is
 # cut so that the prefix, the random part and the suffix always fit.
@@ -68,6 +69,8 @@ class AtomicFile:
     """A hidden temporary file beside the target, renamed to it at the end.
 
     The temporary name keeps the suffix of the target, because encoders choose their format by it.
+    As a context manager it publishes on a normal exit, discards on any exception, Ctrl-C included,
+    and turns an error of the disk into an ``OutputError``.
 
     Args:
         path: The final name. A symbolic link is followed: the file it names is replaced.
@@ -99,6 +102,25 @@ class AtomicFile:
                 why=cause.strerror or str(cause),
                 fix="choose another folder with --out",
             ) from cause
+
+    def __enter__(self) -> AtomicFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        try:
+            if error is None:
+                self.publish()
+        except OSError as cause:
+            raise disk_error(self._shown, cause) from cause
+        finally:
+            self.discard()
+        if isinstance(error, OSError):
+            raise disk_error(self._shown, error) from error
 
     def write(self, data: bytes) -> None:
         """Append bytes to the temporary file."""
@@ -142,6 +164,16 @@ class AtomicFile:
     def _refuse_existing(self) -> None:
         if not self._force and self._target.exists():
             raise _exists_error(self._shown)
+
+
+def disk_error(path: Path, cause: OSError) -> OutputError:
+    """The error for a write that the operating system refused."""
+    return OutputError(
+        "the output file can't be written",
+        where=path,
+        why=cause.strerror or str(cause),
+        fix="check the free space and the permissions of the folder",
+    )
 
 
 def _exists_error(path: Path) -> OutputError:

@@ -41,7 +41,7 @@ def _format_summary(summary: OnnxSummary) -> List[str]:
         f"  written by  {summary.producer or 'unknown'}",
         *_format_tensors("input", summary.inputs),
         *_format_tensors("output", summary.outputs),
-        f"  parameters  {summary.parameters:,}",
+        f"  weights     {summary.parameters:,} numbers",
         f"  operators   {operators}",
     ]
 

@@ -53,9 +53,8 @@ def write_clip(
         OutputError: A file exists, the folder is missing, or writing failed.
     """
     clip = DrawnClip(frames=frames, size_px=size_px, fps=fps, seed=seed)
-    truth = AtomicFile(joints_path(path), force=force)
     joints: List[List[List[float]]] = []
-    try:
+    with AtomicFile(joints_path(path), force=force) as truth:
         with open_sink(path, fps=fps, size_px=size_px, force=force) as sink:
             for index, (picture, places, time_s) in enumerate(clip):
                 sink.write(Frame(index, time_s, picture), picture, ())
@@ -69,7 +68,4 @@ def write_clip(
             "joints": joints,
         }
         truth.write(json.dumps(record).encode("utf-8"))
-        truth.publish()
-    finally:
-        truth.discard()
     return joints_path(path)

@@ -11,7 +11,7 @@ import numpy as np
 from typing_extensions import Protocol
 
 from atlas_hpe.errors import OutputError
-from atlas_hpe.outfile import AtomicFile
+from atlas_hpe.outfile import AtomicFile, disk_error
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -22,7 +22,6 @@ __all__ = [
     "FileSink",
     "Sink",
     "SinkOptions",
-    "disk_error",
     "require_picture",
     "require_time_s",
 ]
@@ -171,16 +170,6 @@ class FileSink:
 
     def _release(self) -> None:
         """Frees what is held beside the file; called more than once."""
-
-
-def disk_error(path: Path, cause: OSError) -> OutputError:
-    """The error for a write that the operating system refused."""
-    return OutputError(
-        "the output file can't be written",
-        where=path,
-        why=cause.strerror or str(cause),
-        fix="check the free space and the permissions of the folder",
-    )
 
 
 def require_picture(

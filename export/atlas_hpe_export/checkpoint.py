@@ -1,0 +1,192 @@
+"""Reading a checkpoint: tensors out, never code in."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import struct
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict, Mapping, Optional, Tuple, Union
+
+import torch
+from torch import Tensor
+
+from atlas_hpe.errors import CheckpointError, InputError, MissingExtraError
+from atlas_hpe.files import check_readable, sha256_of
+from atlas_hpe_export.checkpoint_file import MAX_BYTES, check_container
+
+__all__ = ["Checkpoint", "load_checkpoint"]
+
+#: Where training programs put the state dict, in the order of the search.
+_NESTED_KEYS = ("state_dict", "model_state_dict", "model")
+_COUNTER = "num_batches_tracked"
+# Releases before 2.10 could be made to write outside their memory even with weights_only=True.
+_TORCH_FLOOR = (2, 10)
+# What the weights-only unpickler and the zip reader raise on damaged input.
+_LOAD_ERRORS = (
+    pickle.UnpicklingError,
+    RuntimeError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    AssertionError,
+    EOFError,
+    OverflowError,
+    MemoryError,
+    struct.error,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """The weights of a network.
+
+    Attributes:
+        state_dict: Name -> tensor on the CPU, without the prefix ``module.``.
+        sha256: Hash of the file.
+        path: The file.
+        key: Where in the file the weights were, None when they were all of it.
+        other_keys: Where it holds weights of the same names, for example averaged ones.
+    """
+
+    state_dict: Mapping[str, Tensor]
+    sha256: str
+    path: Path
+    key: Optional[str] = None
+    other_keys: Tuple[str, ...] = ()
+
+
+def load_checkpoint(path: Union[str, Path]) -> Checkpoint:
+    """Read a state dict, bare or under ``state_dict``, ``model_state_dict`` or ``model``.
+
+    Args:
+        path: A file written by ``torch.save``; its name and suffix do not matter.
+
+    Raises:
+        CheckpointError: Missing, unreadable, damaged, not a checkpoint, too large, with code in
+            it, or anything but named float tensors.
+        MissingExtraError: The torch at hand is too old to open files of others.
+    """
+    try:
+        path = check_readable(path)
+    except InputError as error:
+        raise CheckpointError(
+            error.what, where=error.where, why=error.why, fix=error.fix
+        ) from error
+    _check_torch_version(torch.__version__)
+    check_container(path)
+    sha256 = sha256_of(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # notes to developers about damaged headers
+            content: object = torch.load(path, map_location="cpu", weights_only=True)
+    except _LOAD_ERRORS as error:
+        raise CheckpointError(
+            "torch can't read the checkpoint",
+            where=path,
+            why=_first_line(error),
+            fix="copy it again, or save it again with: torch.save(model.state_dict(), 'model.pt')",
+        ) from error
+    key = _find_key(content)
+    found = content[key] if key is not None and isinstance(content, Mapping) else content
+    where = str(path) if key is None else f"{path}, ['{key}']"
+    state_dict = _read_state_dict(found, where)
+    return Checkpoint(state_dict, sha256, path, key, _find_others(content, found))
+
+
+def _check_torch_version(version: str) -> None:
+    found = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
+    if found < _TORCH_FLOOR:
+        floor = ".".join(str(number) for number in _TORCH_FLOOR)
+        raise MissingExtraError(
+            f"torch {version} is too old to open checkpoints safely",
+            why=f"known holes in its weights-only loader were closed in {floor}",
+            fix=f"pip install 'torch>={floor}'",
+        )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _find_key(content: object) -> Optional[str]:
+    if isinstance(content, Mapping):
+        for key in _NESTED_KEYS:
+            if isinstance(content.get(key), Mapping):
+                return key
+    return None
+
+
+def _find_others(content: object, found: object) -> Tuple[str, ...]:
+    if content is found or not isinstance(content, Mapping) or not isinstance(found, Mapping):
+        return ()
+    names = found.keys()
+    return tuple(
+        str(key)
+        for key, value in content.items()
+        if value is not found and isinstance(value, Mapping) and value and value.keys() <= names
+    )
+
+
+def _read_state_dict(found: object, where: str) -> Dict[str, Tensor]:
+    if not isinstance(found, Mapping) or not found:
+        kind = "an empty dictionary" if found == {} else f"a {type(found).__name__}"
+        raise CheckpointError(
+            "the checkpoint holds no dictionary of tensors",
+            where=where,
+            why=f"found {kind}",
+            fix="save it with: torch.save(model.state_dict(), 'model.pt')",
+        )
+    total_bytes = 0
+    for name, value in found.items():
+        _check_entry(name, value, where)
+        total_bytes += value.numel() * value.element_size()
+    if total_bytes > MAX_BYTES:
+        why = f"its tensors claim {total_bytes} bytes, {MAX_BYTES} are allowed"
+        raise CheckpointError("the checkpoint claims more than it may", where=where, why=why)
+    return _strip_prefix({name: value.detach() for name, value in found.items()})
+
+
+def _check_entry(name: object, value: object, where: str) -> None:
+    """Refuse what is not a plain float tensor with its own storage."""
+    if not isinstance(name, str) or not isinstance(value, Tensor):
+        kind = type(name).__name__ if not isinstance(name, str) else type(value).__name__
+        expected = "names" if not isinstance(name, str) else "tensors"
+        raise CheckpointError(
+            "the checkpoint holds no dictionary of tensors",
+            where=f"{where}, '{name}'",
+            why=f"expected {expected}, found a {kind}",
+            fix="save it with: torch.save(model.state_dict(), 'model.pt')",
+        )
+    why = _oddity(name, value)
+    if why:
+        raise CheckpointError(
+            "the checkpoint holds a tensor that is not a plain float tensor",
+            where=f"{where}, '{name}'",
+            why=why,
+            fix="save float weights: torch.save(model.float().cpu().state_dict(), 'model.pt')",
+        )
+
+
+def _oddity(name: str, value: Tensor) -> str:
+    if value.layout != torch.strided:
+        return f"its layout is {value.layout}"
+    if value.is_quantized or not (value.is_floating_point() or name.endswith(_COUNTER)):
+        return f"its type is {str(value.dtype).replace('torch.', '')}"
+    if value.device.type != "cpu":
+        return f"it has no values (device {value.device.type})"
+    # A stride of 0 lets a few bytes pose as terabytes.
+    size, stored = value.numel() * value.element_size(), value.untyped_storage().nbytes()
+    return f"it claims {size} bytes, {stored} are stored" if size > stored else ""
+
+
+def _strip_prefix(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
+    """Remove the ``module.`` that DataParallel puts before every name."""
+    prefix = "module."
+    if not all(name.startswith(prefix) for name in state_dict):
+        return state_dict
+    return {name[len(prefix) :]: value for name, value in state_dict.items()}

@@ -1,0 +1,53 @@
+"""Inputs to compare on when there are no pictures: made from a seed, and called that."""
+
+from __future__ import annotations
+
+from typing import Callable, List, Mapping, Optional, Sequence
+
+import numpy as np
+
+from atlas_hpe.card import ModelCard, TensorSpec
+
+__all__ = ["DrawFeeds", "describe_feeds", "make_feeds"]
+
+Feeds = Mapping[str, np.ndarray]
+#: Card and number of samples -> inputs that show hands.
+DrawFeeds = Callable[[ModelCard, int], Sequence[Feeds]]
+
+_COARSE = 8  # cells per side of the coarse pattern
+
+
+def describe_feeds(draw_feeds: Optional[DrawFeeds]) -> str:
+    """What parity ran on, in words, when no photographs were given."""
+    if draw_feeds is None:
+        return "noise from a seed, no photographs"
+    return "hands drawn by this project, no photographs"
+
+
+def make_feeds(inputs: Sequence[TensorSpec], count: int, seed: int = 0) -> List[Feeds]:
+    """Seeded inputs of the right shape and type; they look like nothing in the world.
+
+    Picture-shaped inputs get coarse blobs with noise on top, so that both the deep and the shallow
+    layers have something to do; others get normal noise, or small integers.
+
+    Args:
+        inputs: Name, shape and dtype of each input.
+        count: Number of samples.
+        seed: The same seed gives the same arrays.
+    """
+    rng = np.random.default_rng(seed)
+    return [{spec.name: _make_array(spec, rng) for spec in inputs} for _ in range(count)]
+
+
+def _make_array(spec: TensorSpec, rng: np.random.Generator) -> np.ndarray:
+    dtype = np.dtype(spec.dtype)
+    if dtype.kind != "f":
+        return rng.integers(0, 2, spec.shape).astype(dtype)
+    values = rng.standard_normal(spec.shape)
+    if len(spec.shape) == 4 and spec.layout == "NCHW":
+        batch, channels, height, width = spec.shape
+        coarse = rng.standard_normal((batch, channels, _COARSE, _COARSE))
+        rows = np.arange(height) * _COARSE // height
+        columns = np.arange(width) * _COARSE // width
+        values = 0.3 * values + coarse[:, :, rows][:, :, :, columns]
+    return values.astype(dtype)

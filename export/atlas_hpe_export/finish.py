@@ -1,0 +1,137 @@
+"""The last steps of an export: the card, the file, and reading both back."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Dict, Optional, Tuple
+
+import onnx
+
+from atlas_hpe.card import (
+    CARD_METADATA_KEY,
+    GraphSpec,
+    ModelCard,
+    Provenance,
+    TensorSpec,
+    card_to_json,
+    load_card,
+)
+from atlas_hpe.errors import CheckFailedError
+from atlas_hpe.nets.spec import NetworkSpec
+from atlas_hpe.onnx_file import OnnxSummary, read_onnx_summary
+from atlas_hpe.outfile import AtomicFile
+from atlas_hpe.version import __version__
+from atlas_hpe_export.targets import Target
+
+__all__ = ["build_card", "check_interface", "tool_versions", "write_checked"]
+
+_TOOLS = ("torch", "onnx", "onnxsim", "onnxruntime", "numpy")
+
+
+def tool_versions() -> Dict[str, str]:
+    """Tool -> version, of what took part in the export."""
+    found = {"atlas-hpe": __version__, "python": platform.python_version()}
+    for name in _TOOLS:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def build_card(spec: NetworkSpec, name: Optional[str], provenance: Provenance) -> ModelCard:
+    """Fill a card from a network's specification; the graph is the file that holds the card."""
+    return ModelCard(
+        name=name or spec.name,
+        task=spec.task,
+        graphs=(GraphSpec(name="pose", inputs=spec.inputs, outputs=spec.outputs),),
+        preprocess=spec.preprocess,
+        decode=spec.decode,
+        provenance=provenance,
+        joint_order=spec.joint_order,
+    )
+
+
+def check_interface(model: onnx.ModelProto, spec: NetworkSpec) -> None:
+    """Hold the graph's inputs and outputs against the specification.
+
+    Raises:
+        CheckFailedError: A name, a shape or an element type differs.
+    """
+    for kind, expected in (("input", spec.inputs), ("output", spec.outputs)):
+        found = tuple(_read_spec(info) for info in getattr(model.graph, kind))
+        wanted = tuple(_without_layout(item) for item in expected)
+        if found != wanted:
+            raise CheckFailedError(
+                f"the graph's {kind}s are not those of '{spec.name}'",
+                why=f"the graph has {_show(found)}; the specification says {_show(wanted)}",
+                fix=f"correct SPEC.{kind}s, or the network",
+            )
+
+
+def write_checked(
+    model: onnx.ModelProto,
+    path: Path,
+    *,
+    card: Optional[ModelCard],
+    target: Target,
+    force: bool,
+) -> OnnxSummary:
+    """Write the model with its card, read it back, and only then give it its name.
+
+    Raises:
+        OutputError: The file can't be written.
+        CheckFailedError: What was read back is not what the target takes, or not what was written.
+    """
+    model.ir_version = target.ir_version
+    if card is not None:
+        onnx.helper.set_model_props(model, {CARD_METADATA_KEY: card_to_json(card)})
+    with AtomicFile(path, force=force) as file:
+        file.write(model.SerializeToString())
+        file.flush()
+        _check_file(file.temporary, path, card, target)
+        return read_onnx_summary(file.temporary)
+
+
+def _check_file(temporary: Path, path: Path, card: Optional[ModelCard], target: Target) -> None:
+    """Everything that is claimed about the file is read from the file."""
+    summary = read_onnx_summary(temporary)
+    if summary.opsets != {"ai.onnx": target.opset}:
+        raise CheckFailedError(
+            f"the file is not what {target.name} takes",
+            where=path,
+            why=f"its opsets are {summary.opsets}, opset {target.opset} alone is taken",
+            fix="report this, with the network",
+        )
+    dynamic = [item.name for item in (*summary.inputs, *summary.outputs) if -1 in item.shape]
+    if dynamic:
+        raise CheckFailedError(
+            "the graph has sizes that are not fixed",
+            where=", ".join(dynamic),
+            fix="make the network's shapes depend on nothing but the input's shape",
+        )
+    try:
+        onnx.checker.check_model(str(temporary), full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise CheckFailedError(
+            "the ONNX checker refuses the graph", where=path, why=str(error).strip()
+        ) from error
+    if card is not None and load_card(temporary) != card:
+        raise CheckFailedError("the card did not come back from the file as written", where=path)
+
+
+def _read_spec(info: onnx.ValueInfoProto) -> TensorSpec:
+    tensor = info.type.tensor_type
+    shape = tuple(dim.dim_value if dim.HasField("dim_value") else -1 for dim in tensor.shape.dim)
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
+    return TensorSpec(info.name, shape, str(dtype))
+
+
+def _without_layout(spec: TensorSpec) -> TensorSpec:
+    return TensorSpec(spec.name, spec.shape, spec.dtype)
+
+
+def _show(specs: Tuple[TensorSpec, ...]) -> str:
+    return ", ".join(f"{spec.name} {list(spec.shape)} {spec.dtype}" for spec in specs)

@@ -1,0 +1,51 @@
+"""The two sides of a comparison as plain functions: feeds in, named arrays out."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+from typing import Callable, Dict, Iterator, List, Mapping, Sequence
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from atlas_hpe_runtime import open_session
+
+__all__ = ["Feeds", "Runner", "module_runner", "open_runner", "run_model"]
+
+Feeds = Mapping[str, np.ndarray]
+#: Input name -> array, to output name -> array.
+Runner = Callable[[Feeds], Mapping[str, np.ndarray]]
+
+
+def module_runner(
+    module: nn.Module, input_names: Sequence[str], output_names: Sequence[str]
+) -> Runner:
+    """A PyTorch module as a ``Runner``; names follow the order of ``forward``."""
+
+    def run(feeds: Feeds) -> Dict[str, np.ndarray]:
+        with torch.no_grad():
+            outputs = module(*[torch.from_numpy(feeds[name]) for name in input_names])
+        tensors = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+        return {name: value.numpy() for name, value in zip(output_names, tensors)}
+
+    return run
+
+
+@contextlib.contextmanager
+def open_runner(model: onnx.ModelProto) -> Iterator[Runner]:
+    """A model that is in memory, on ONNX Runtime, as a ``Runner``."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        path.write_bytes(model.SerializeToString())
+        with open_session(path, backend="onnxruntime") as session:
+            yield session.run
+
+
+def run_model(model: onnx.ModelProto, feeds: Sequence[Feeds]) -> List[Dict[str, np.ndarray]]:
+    """Run a model that is in memory once per feed."""
+    with open_runner(model) as run:
+        return [dict(run(feed)) for feed in feeds]

@@ -1,0 +1,24 @@
+"""What an export did, step by step, in words that a report can show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Step"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that the export did, or did not do and why.
+
+    Attributes:
+        name: Name of the step or rewrite.
+        status: ``"applied"``, ``"not needed"``, ``"skipped"``, ``"refused"`` or ``"reverted"``.
+        reason: Why.
+        count: Number of changes.
+    """
+
+    name: str
+    status: str
+    reason: str
+    count: int = 0
