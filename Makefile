@@ -22,6 +22,7 @@ help: ## List the targets
 
 demo: $(DEMO_ENV) ## Find the hands in a clip and write hands.gif: make demo VIDEO=path.mp4
 ifeq ($(strip $(VIDEO)),)
+	@mkdir -p $(dir $(DEMO_CLIP))
 	.venv/bin/python -m atlas_hpe_pipelines.drawn_hand $(DEMO_CLIP) --force
 	.venv/bin/atlas-hpe run $(DEMO_CLIP) --out hands.gif --force
 else

@@ -28,7 +28,7 @@ for name in ("torch", "onnx"):
         sys.exit(name + " is installed: this is not a board")
 for name in ("atlas_hpe", "atlas_hpe_export", "atlas_hpe_pipelines", "atlas_hpe_runtime"):
     spec = importlib.util.find_spec(name)
-    if spec is None or "site-packages" not in spec.origin:
+    if spec is None or "site-packages" not in str(spec.origin):
         sys.exit(name + " does not come from the wheel")
 """
 

@@ -16,7 +16,7 @@ def check_readable(path: Union[str, Path]) -> Path:
     """Make sure that a path names a file that can be read.
 
     Raises:
-        InputError: Missing, a folder, or not readable.
+        InputError: Missing, not a regular file, or not readable.
     """
     path = Path(path)
     with _refusals_explained(path):
@@ -26,6 +26,11 @@ def check_readable(path: Union[str, Path]) -> Path:
             )
         if path.is_dir():
             raise InputError("expected a file, found a folder", where=path, fix="name a file in it")
+        if not path.is_file():
+            # A device or a pipe may never end.
+            raise InputError(
+                "expected a file, found a device or a pipe", where=path, fix="save it to a file"
+            )
         with path.open("rb"):
             return path
 
@@ -48,7 +53,7 @@ def read_bytes(path: Union[str, Path]) -> bytes:
     """The content of a file.
 
     Raises:
-        InputError: Missing, a folder, or not readable.
+        InputError: Missing, not a regular file, or not readable.
     """
     path = check_readable(path)
     with _refusals_explained(path):
@@ -59,7 +64,7 @@ def sha256_of(path: Union[str, Path]) -> str:
     """The SHA-256 of a file, hexadecimal.
 
     Raises:
-        InputError: Missing, a folder, or not readable.
+        InputError: Missing, not a regular file, or not readable.
     """
     digest = hashlib.sha256()
     path = check_readable(path)

@@ -34,8 +34,8 @@ def variable_rate(frames: np.ndarray, path: Path, times_s: Sequence[float]) -> P
         f"eq(N\\,{index})*{round(time_s * 1000)}" for index, time_s in enumerate(times_s)
     )
     # The option was renamed in FFmpeg 5.1; the one that comes with Python 3.7 and 3.8 is 4.2.
-    old = imageio_ffmpeg.get_ffmpeg_version().startswith("4.")
-    return encode(
-        frames, path, "-vf", f"settb=1/1000,setpts={steps}", "-vsync" if old else "-fps_mode",
-        "passthrough", "-video_track_timescale", "1000", fps=1000,
-    )  # fmt: skip
+    passthrough = "-vsync" if imageio_ffmpeg.get_ffmpeg_version().startswith("4.") else "-fps_mode"
+    options = ["-vf", f"settb=1/1000,setpts={steps}", passthrough, "passthrough"]
+    # An edit list would end where the last frame begins, and a reader would drop that frame.
+    options += ["-bf", "0", "-use_editlist", "0", "-video_track_timescale", "1000"]
+    return encode(frames, path, *options, fps=1000)

@@ -30,6 +30,12 @@ def test_a_folder(read: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("read", READERS)
+def test_a_device_that_never_ends(read: Any) -> None:
+    with pytest.raises(InputError, match="a device or a pipe"):
+        read(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize("read", READERS)
 def test_a_file_without_permission(
     read: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

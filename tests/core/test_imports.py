@@ -29,9 +29,8 @@ def run_python(code: str, *arguments: str, folder: Path) -> subprocess.Completed
     return subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=str(folder),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        universal_newlines=True,
+        capture_output=True,
+        text=True,
         timeout=120,
         check=False,
     )
@@ -39,8 +38,15 @@ def run_python(code: str, *arguments: str, folder: Path) -> subprocess.Completed
 
 @pytest.mark.parametrize(
     "module",
-    ["atlas_hpe", "atlas_hpe.cli", "atlas_hpe.card", "atlas_hpe.nets"]
-    + ["atlas_hpe_runtime", "atlas_hpe_pipelines", "atlas_hpe_export"],
+    [
+        "atlas_hpe",
+        "atlas_hpe.card",
+        "atlas_hpe.cli",
+        "atlas_hpe.nets",
+        "atlas_hpe_export",
+        "atlas_hpe_pipelines",
+        "atlas_hpe_runtime",
+    ],
 )
 def test_importing_a_package_loads_no_heavy_library(module: str, tmp_path: Path) -> None:
     code = f"import sys, {module}; print(sorted(set({HEAVY!r}) & set(sys.modules)))"

@@ -9,11 +9,12 @@ from typing import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire import field, graph, message, model, node, tensor, varint
+from wire import field, graph, message, model, node, tensor
 
 from atlas_hpe.card import CARD_METADATA_KEY, TensorSpec, card_to_json, load_card
 from atlas_hpe.errors import CardError, InputError, ModelFileError
 from atlas_hpe.onnx_file import OnnxSummary, read_onnx_summary
+from tiny_onnx import varint
 
 Write = Callable[[bytes], Path]
 

@@ -7,9 +7,10 @@ from typing import List, Tuple, Union
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wire import field, fixed32, fixed64, varint
+from wire import field, fixed32, fixed64
 
 from atlas_hpe.protowire import WireError, read_fields, read_varints, to_signed
+from tiny_onnx import varint
 
 numbers = st.integers(1, (1 << 29) - 1)
 uint64s = st.integers(0, (1 << 64) - 1)

@@ -1,30 +1,18 @@
-"""A tiny protobuf encoder, the other half of ``atlas_hpe.protowire``, and ONNX made with it."""
+"""Any protobuf message, the other half of ``atlas_hpe.protowire``, and odd ONNX files made so."""
 
 from __future__ import annotations
 
 import struct
 from typing import Dict, Iterable, Sequence, Union
 
+from tiny_onnx import bytes_field, number_field, varint
+
 Value = Union[int, str, bytes]
-
-
-def varint(number: int) -> bytes:
-    """An unsigned number, or an int64 as its two's complement."""
-    number &= (1 << 64) - 1
-    encoded = bytearray()
-    while True:
-        encoded.append(number & 0x7F | (0x80 if number > 0x7F else 0))
-        number >>= 7
-        if not number:
-            return bytes(encoded)
 
 
 def field(number: int, value: Value) -> bytes:
     """One field: an int as a varint, text and bytes with their length."""
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    body = value.encode() if isinstance(value, str) else value
-    return varint(number << 3 | 2) + varint(len(body)) + body
+    return number_field(number, value) if isinstance(value, int) else bytes_field(number, value)
 
 
 def fixed32(number: int, value: int) -> bytes:
