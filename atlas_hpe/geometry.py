@@ -16,6 +16,9 @@ from atlas_hpe.errors import UsageError
 
 __all__ = ["Box", "apply_affine", "box_affine", "invert_affine", "parse_box", "to_pixel_centres"]
 
+_MIN_BOX_PX = 1.0
+_MAX_BOX_PX = 1e6
+
 
 @dataclass(frozen=True)
 class Box:
@@ -53,7 +56,7 @@ def parse_box(text: str) -> Box:
     """Read ``"x,y,w,h"`` in source pixels.
 
     Raises:
-        UsageError: Not four finite numbers, or a width or height that is not above 0.
+        UsageError: Not four finite numbers, a side below 1 px, or a number beyond a million.
     """
     fix = "give four numbers in source pixels, for example --box 420,80,360,360"
     try:
@@ -63,9 +66,9 @@ def parse_box(text: str) -> Box:
     if len(numbers) != 4 or not np.isfinite(numbers).all():
         raise UsageError(f"'{text}' is not a box", where="--box", why="expected x,y,w,h", fix=fix)
     box = Box(*numbers)
-    if box.width <= 0 or box.height <= 0:
-        why = "width and height must be above 0"
-        raise UsageError(f"the box '{text}' is empty", where="--box", why=why, fix=fix)
+    if min(box.width, box.height) < _MIN_BOX_PX or max(map(abs, numbers)) > _MAX_BOX_PX:
+        why = f"sides are {_MIN_BOX_PX:g} px or more, no number is beyond {_MAX_BOX_PX:g}"
+        raise UsageError(f"the box '{text}' is impossible", where="--box", why=why, fix=fix)
     return box
 
 

@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Iterable, Optional, Type, Union
+from typing import BinaryIO, Iterable, Optional, Sequence, Type, Union
 
 from atlas_hpe.errors import OutputError
 
@@ -30,11 +30,18 @@ def check_out_path(path: Union[str, Path], suffixes: Iterable[str], *, force: bo
 
     Raises:
         OutputError: Unknown suffix; the path is a folder; its folder is missing, is no folder or
-            is not writable; the file exists and ``force`` is false.
+            is not writable; the file exists and ``force`` is false; the system refuses to look.
     """
     path = Path(path)
+    try:
+        _check_place(path, sorted(suffixes), force)
+    except OSError as cause:
+        raise disk_error(path, cause) from cause
+    return path
+
+
+def _check_place(path: Path, known: Sequence[str], force: bool) -> None:
     folder = path.parent
-    known = sorted(suffixes)
     if path.is_dir():
         raise OutputError("the output is a folder, not a file", where=path, fix="name a file in it")
     if path.suffix.lower() not in known:
@@ -62,7 +69,6 @@ def check_out_path(path: Union[str, Path], suffixes: Iterable[str], *, force: bo
         )
     if path.exists() and not force:
         raise _exists_error(path)
-    return path
 
 
 class AtomicFile:

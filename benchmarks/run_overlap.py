@@ -19,8 +19,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import Callable, Dict, List, Optional
 
+import numpy as np
+
 from atlas_hpe.card import load_card
-from atlas_hpe.geometry import Box
 from atlas_hpe.models import default_model_path
 from atlas_hpe.poses import Frame
 from atlas_hpe_pipelines import (
@@ -35,6 +36,7 @@ from atlas_hpe_pipelines import (
 )
 from atlas_hpe_pipelines.drawn_hand import write_clip
 from atlas_hpe_pipelines.pipeline import HOST_THREADS
+from atlas_hpe_pipelines.regions import choose_region
 from atlas_hpe_runtime import open_session
 
 TARGET = 0.9
@@ -62,25 +64,39 @@ def stage_rates(video: Path, model: Path, folder: Path) -> Dict[str, float]:
     card = load_card(model)
     rates = {"decode": rate(lambda: len(read_all(video)))}
     frames = read_all(video)
-    affine = input_affine(card.preprocess, Box(0, 0, *frames[0].size_px))
-    crops = [crop_picture(frame.image, affine, card.preprocess) for frame in frames]
-    rates["crop"] = rate(
-        lambda: sum(
-            crop_picture(frame.image, affine, card.preprocess) is not None for frame in frames
-        )
-    )
+    region = choose_region(card.preprocess, frames[0].size_px, None)
+    affine = input_affine(card.preprocess, region)
+    feeds: List[Dict[str, np.ndarray]] = []
+
+    def crop() -> int:
+        for frame in frames:
+            feeds.append(to_feeds(card, crop_picture(frame.image, affine, card.preprocess)))
+        return len(feeds)
+
+    rates["crop"] = rate(crop)
+    outputs: List[Dict[str, np.ndarray]] = []
     with open_session(model, threads=HOST_THREADS) as session:
-        rates["infer"] = rate(lambda: sum(bool(session.run(to_feeds(card, c))) for c in crops))
-        outputs = session.run(to_feeds(card, crops[0]))
-    rates["joints"] = rate(lambda: sum(decode_hand(card, outputs) != 0 for _ in frames))
-    rates["draw"] = rate(lambda: sum(draw_hands(frame.image, ()) is not None for frame in frames))
+
+        def infer() -> int:
+            outputs.extend(session.run(feed) for feed in feeds)
+            return len(outputs)
+
+        rates["infer"] = rate(infer)
+    rates["joints"] = rate(lambda: len([decode_hand(card, output) for output in outputs]))
+    hands = [hands for _, hands in Pipeline(video, model)]
+    pictures: List[np.ndarray] = []
+
+    def draw() -> int:
+        pictures.extend(draw_hands(frame.image, found) for frame, found in zip(frames, hands))
+        return len(pictures)
+
+    rates["draw"] = rate(draw)
 
     def encode() -> int:
         path = folder / "alone.gif"
-        size_px = frames[0].size_px
-        with open_sink(path, fps=30.0, size_px=size_px, force=True) as sink:
-            for frame in frames:
-                sink.write(frame, frame.image, ())
+        with open_sink(path, fps=30.0, size_px=frames[0].size_px, force=True) as sink:
+            for frame, picture in zip(frames, pictures):
+                sink.write(frame, picture, ())
         return len(frames)
 
     rates["gif"] = rate(encode)

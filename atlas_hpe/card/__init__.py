@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from atlas_hpe.card.files import CARD_METADATA_KEY, card_path_of, load_card
+from atlas_hpe.card.files import CARD_METADATA_KEY, card_path_of, find_card, load_card
 from atlas_hpe.card.json_form import card_from_json, card_to_json
 from atlas_hpe.card.spec import (
     CARD_VERSION,
@@ -26,5 +26,6 @@ __all__ = [
     "card_from_json",
     "card_path_of",
     "card_to_json",
+    "find_card",
     "load_card",
 ]

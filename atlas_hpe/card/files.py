@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Union
+from typing import Optional, Union
 
 from atlas_hpe.card.json_form import card_from_json
 from atlas_hpe.card.spec import ModelCard
 from atlas_hpe.errors import CardError
-from atlas_hpe.files import read_bytes
+from atlas_hpe.files import check_readable, read_bytes
 from atlas_hpe.onnx_file import read_onnx_summary
 
-__all__ = ["CARD_METADATA_KEY", "card_path_of", "load_card"]
+__all__ = ["CARD_METADATA_KEY", "card_path_of", "find_card", "load_card"]
 
 #: Key in the ONNX metadata that holds the card's JSON.
 CARD_METADATA_KEY = "atlas_hpe.card"
@@ -34,19 +34,28 @@ def load_card(path: Union[str, Path]) -> ModelCard:
         InputError: The file can't be read.
         ModelFileError: The .onnx is damaged or unsafe.
     """
-    path = Path(path)
-    if path.suffix == ".onnx":
-        text = read_onnx_summary(path).metadata.get(CARD_METADATA_KEY)
-        if text is not None:
-            return card_from_json(text, str(path))
-    card_path = path if path.suffix == ".json" else card_path_of(path)
-    if not card_path.exists():
+    card = find_card(path)
+    if card is None:
         raise CardError(
             "the model has no card",
             where=path,
-            why=f"no card inside the file and no {card_path.name} beside it",
+            why=f"no card inside the file and no {card_path_of(path).name} beside it",
             fix="export it with: atlas-hpe export CHECKPOINT --out MODEL.onnx",
         )
+    return card
+
+
+def find_card(path: Union[str, Path]) -> Optional[ModelCard]:
+    """The card of a model as ``load_card`` reads it, None when there is none."""
+    path = Path(path)
+    if path.suffix.lower() == ".onnx":
+        text = read_onnx_summary(path).metadata.get(CARD_METADATA_KEY)
+        if text is not None:
+            return card_from_json(text, str(path))
+    card_path = path if path.suffix.lower() == ".json" else card_path_of(path)
+    if not card_path.exists():
+        check_readable(path)  # a model that is not there is the better thing to say
+        return None
     try:
         text = read_bytes(card_path).decode("utf-8")
     except UnicodeDecodeError as error:

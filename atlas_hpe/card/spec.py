@@ -73,7 +73,8 @@ class PreprocessSpec:
         std: Per channel, 0..255 terms.
         layout: ``"NCHW"`` or ``"NHWC"``.
         dtype: NumPy name of the input's element type.
-        where: ``"host"``, ``"graph"`` or ``"aipp"``: who applies mean, std and colour order.
+        where: ``"host"``, ``"graph"`` or ``"aipp"``: who applies mean and std. The host always
+            delivers the colour order.
     """
 
     width_px: int

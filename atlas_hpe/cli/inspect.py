@@ -7,7 +7,7 @@ from typing import List, Sequence
 
 import click
 
-from atlas_hpe.card import CARD_METADATA_KEY, ModelCard, TensorSpec
+from atlas_hpe.card import ModelCard, TensorSpec
 from atlas_hpe.cli.report import emit_json, json_option
 from atlas_hpe.onnx_file import OnnxSummary
 
@@ -21,12 +21,11 @@ def command(model: str, as_json: bool) -> None:
     """Show the inputs, outputs, operators and card of the .onnx file MODEL; needs no onnx."""
     from pathlib import Path
 
-    from atlas_hpe.card import card_from_json
+    from atlas_hpe.card import find_card
     from atlas_hpe.onnx_file import read_onnx_summary
 
     summary = read_onnx_summary(Path(model))
-    text = summary.metadata.get(CARD_METADATA_KEY)
-    card = None if text is None else card_from_json(text, model)
+    card = find_card(Path(model))
     if as_json:
         emit_json({"onnx": asdict(summary), "card": None if card is None else asdict(card)})
         return
@@ -41,7 +40,7 @@ def _format_summary(summary: OnnxSummary) -> List[str]:
         f"  written by  {summary.producer or 'unknown'}",
         *_format_tensors("input", summary.inputs),
         *_format_tensors("output", summary.outputs),
-        f"  weights     {summary.parameters:,} numbers",
+        f"  weights     {summary.weights:,} numbers",
         f"  operators   {operators}",
     ]
 
@@ -66,6 +65,7 @@ def _format_card(card: ModelCard | None) -> List[str]:
         f"  decode      {card.decode.kind} on {card.decode.where}",
         f"  network     {origin.network}, checkpoint {origin.checkpoint or 'none'}",
         f"  licence     {origin.licence or 'not stated'}",
+        *(f"  source      {source}" for source in origin.attribution),
         f"  rewrites    {', '.join(origin.rewrites) or 'none'}",
         f"  parity      {parity or 'not measured'}",
     ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional, Tuple
@@ -73,22 +75,26 @@ def command(
         say(f"warning: {warning}")
     if not report.frames_with_hand:
         say("warning: no hand was found; give the hand's place with --box x,y,w,h")
-    for path in report.outputs:
-        say(f"wrote {path} ({Path(path).stat().st_size / 1e6:.1f} MB)")
+    for output in report.outputs:
+        if output.dropped:
+            say(
+                f"warning: {output.path}: {output.dropped} of {report.frames} frames were left "
+                "out, the format can't show them so fast; the clip keeps its length"
+            )
+        say(f"wrote {output.path} ({Path(output.path).stat().st_size / 1e6:.1f} MB)")
     if as_json:
         emit_json(asdict(report))
 
 
 def _run_to_the_end(pipeline: Pipeline) -> None:
     """Run, with a bar on a terminal only; click 8.1, the last for Python 3.9, can't hide one."""
-    if not sys.stderr.isatty():
-        for _ in pipeline:
-            pass
-        return
-    count = pipeline.frame_count
-    with click.progressbar(pipeline, length=count, label="frames", file=sys.stderr) as progress:
-        for _ in progress:
-            pass
+    with closing(iter(pipeline)) as frames:
+        if not sys.stderr.isatty():
+            deque(frames, maxlen=0)
+            return
+        count = pipeline.frame_count
+        with click.progressbar(frames, length=count, label="frames", file=sys.stderr) as progress:
+            deque(progress, maxlen=0)
 
 
 def _describe(region: Tuple[float, ...], whole: bool) -> str:

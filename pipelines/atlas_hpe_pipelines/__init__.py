@@ -14,13 +14,19 @@ if TYPE_CHECKING:
     from atlas_hpe_pipelines.draw import draw_hands
     from atlas_hpe_pipelines.pipeline import Pipeline
     from atlas_hpe_pipelines.preprocess import crop_picture, input_affine, prepare_image, to_feeds
-    from atlas_hpe_pipelines.run_report import RunReport, StageReport, format_run_report
+    from atlas_hpe_pipelines.run_report import (
+        OutputReport,
+        RunReport,
+        StageReport,
+        format_run_report,
+    )
     from atlas_hpe_pipelines.sinks import Sink, open_sink
     from atlas_hpe_pipelines.sources import Source, open_source
 
 __all__ = [
     "DECODERS",
     "DecodedHand",
+    "OutputReport",
     "Pipeline",
     "RunReport",
     "Sink",
@@ -43,7 +49,7 @@ _HOMES = {
     "draw": ("draw_hands",),
     "pipeline": ("Pipeline",),
     "preprocess": ("crop_picture", "input_affine", "prepare_image", "to_feeds"),
-    "run_report": ("RunReport", "StageReport", "format_run_report"),
+    "run_report": ("OutputReport", "RunReport", "StageReport", "format_run_report"),
     "sinks": ("Sink", "open_sink"),
     "sources": ("Source", "open_source"),
 }

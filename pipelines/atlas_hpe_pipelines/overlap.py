@@ -5,10 +5,11 @@ OpenCV, ONNX Runtime and Pillow release the interpreter lock while they work, so
 
 from __future__ import annotations
 
+import math
 import threading
 from array import array
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 from time import perf_counter
 from typing import (
@@ -29,6 +30,8 @@ __all__ = ["Channel", "Stage", "StageTimes", "overlap"]
 T = TypeVar("T")
 
 QUEUE_SIZE = 4
+#: How often a waiting stage looks whether the program is ending around it.
+_LOOK_S = 0.5
 
 
 class Channel(Generic[T]):
@@ -45,7 +48,7 @@ class Channel(Generic[T]):
         """Hand an item over, waiting for room; False when the reader has cancelled."""
         with self._changed:
             while len(self._items) >= self._size and not self._cancelled:
-                self._changed.wait()
+                self._wait()
             if self._cancelled:
                 return False
             self._items.append(item)
@@ -65,12 +68,17 @@ class Channel(Generic[T]):
             self._items.clear()
             self._changed.notify_all()
 
+    def _wait(self) -> None:
+        """Wait for a change; an iteration that nobody goes on with must not outlive the program."""
+        self._changed.wait(_LOOK_S)
+        self._cancelled = self._cancelled or not threading.main_thread().is_alive()
+
     def __iter__(self) -> Iterator[T]:
         """The items until the writer finishes or somebody cancels."""
         while True:
             with self._changed:
                 while not (self._items or self._finished or self._cancelled):
-                    self._changed.wait()
+                    self._wait()
                 if self._cancelled or not self._items:
                     return
                 item = self._items.popleft()
@@ -94,11 +102,11 @@ class StageTimes:
         return float(sum(self._times_ms))
 
     def percentile_ms(self, percent: float) -> float:
-        """The time that ``percent`` of the items stayed below (nearest rank); 0 without items."""
+        """The least time that ``percent`` of the items did not exceed; 0 without items."""
         if not self._times_ms:
             return 0.0
         ranked = sorted(self._times_ms)
-        return float(ranked[min(len(ranked) - 1, int(percent / 100 * len(ranked)))])
+        return float(ranked[max(0, math.ceil(percent / 100 * len(ranked)) - 1)])
 
 
 @dataclass(frozen=True)
@@ -135,19 +143,37 @@ def overlap(
     for name in (source_name, *(stage.name for stage in stages)):
         times[name] = StageTimes()
     channels: List[Channel[T]] = [Channel() for _ in range(len(stages) + 1)]
-    executor = ThreadPoolExecutor(len(channels), thread_name_prefix="atlas-hpe")
-    futures: List[Future[None]] = []
+    workers = [_Worker(_read, source, channels[0], times[source_name])]
+    for stage, upstream, downstream in zip(stages, channels, channels[1:]):
+        workers.append(_Worker(_work, stage, upstream, downstream, times[stage.name]))
     try:
-        futures.append(executor.submit(_read, source, channels[0], times[source_name]))
-        for stage, upstream, downstream in zip(stages, channels, channels[1:]):
-            futures.append(executor.submit(_work, stage, upstream, downstream, times[stage.name]))
         yield from channels[-1]
     finally:
         for channel in channels:
             channel.cancel()
-        executor.shutdown(wait=True)
-    for future in futures:
-        future.result()
+        for worker in workers:
+            worker.thread.join()
+    for worker in workers:
+        worker.done.result()
+
+
+class _Worker:
+    """A thread whose error is kept for the one who waits for it."""
+
+    def __init__(self, work: Callable[..., None], *arguments: object) -> None:
+        self.done: Future[None] = Future()
+        self._work = work
+        self._arguments = arguments
+        self.thread = threading.Thread(target=self._run, name="atlas-hpe")
+        self.thread.start()
+
+    def _run(self) -> None:
+        try:
+            self._work(*self._arguments)
+        except BaseException as error:  # noqa: BLE001 - raised again by done.result()
+            self.done.set_exception(error)
+        else:
+            self.done.set_result(None)
 
 
 def _read(source: Iterable[T], downstream: Channel[T], times: StageTimes) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Dict, Generator, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -16,12 +17,13 @@ from atlas_hpe.geometry import Box, apply_affine, invert_affine
 from atlas_hpe.models import default_model_path
 from atlas_hpe.outfile import check_out_path
 from atlas_hpe.poses import Frame, HandPose
+from atlas_hpe_pipelines.contract import check_contract
 from atlas_hpe_pipelines.decoders import decode_hand
 from atlas_hpe_pipelines.draw import draw_hands
 from atlas_hpe_pipelines.overlap import Stage, StageTimes, overlap
 from atlas_hpe_pipelines.preprocess import crop_picture, input_affine, to_feeds
 from atlas_hpe_pipelines.regions import choose_region
-from atlas_hpe_pipelines.run_report import RunReport, report_stages
+from atlas_hpe_pipelines.run_report import OutputReport, RunReport, report_stages
 from atlas_hpe_pipelines.sinks import SINKS, Sink, open_sink
 from atlas_hpe_pipelines.sources import Source, open_source
 from atlas_hpe_runtime import Session, open_session
@@ -38,8 +40,7 @@ class _Work:
     """One frame on its way; each stage fills in its part."""
 
     frame: Frame
-    crop: Optional[np.ndarray] = None
-    outputs: Mapping[str, np.ndarray] = field(default_factory=dict)
+    tensors: Mapping[str, np.ndarray] = field(default_factory=dict)  # feeds, then outputs
     hands: Tuple[HandPose, ...] = ()
     picture: Optional[np.ndarray] = None
 
@@ -88,6 +89,7 @@ class Pipeline:
             self._session: Session = stack.enter_context(
                 open_session(model_path, backend=backend, threads=HOST_THREADS)
             )
+            check_contract(self.card, self._session.inputs, self._session.outputs)
             self._source: Source = stack.enter_context(closing(open_source(source)))
             self.region = choose_region(self.card.preprocess, self._source.size_px, box)
             self._resources = stack.pop_all()
@@ -98,13 +100,14 @@ class Pipeline:
         self._frames_with_hand = 0
         self._total_s = 0.0
         self._used = False
+        self._sinks: List[Sink] = []
 
     @property
     def frame_count(self) -> Optional[int]:
         """Frames that the source says it has."""
         return self._source.frame_count
 
-    def __iter__(self) -> Iterator[Tuple[Frame, Tuple[HandPose, ...]]]:
+    def __iter__(self) -> Generator[Tuple[Frame, Tuple[HandPose, ...]], None, None]:
         """Yield each frame with its hands, in order.
 
         Raises:
@@ -116,9 +119,9 @@ class Pipeline:
         self._used = True
         started = perf_counter()
         with self._resources, ExitStack() as stack:
-            sinks = [stack.enter_context(self._open_sink(path)) for path in self._out]
+            self._sinks = [stack.enter_context(self._open_sink(path)) for path in self._out]
             frames = (_Work(frame) for frame in self._source.frames())
-            running = overlap(frames, "decode", self._stages(sinks), self._times)
+            running = overlap(frames, "decode", self._stages(), self._times)
             stack.enter_context(closing(running))  # threads end before the sinks do
             for work in running:
                 self._frames += 1
@@ -142,7 +145,9 @@ class Pipeline:
             total_s=self._total_s,
             frames_per_s=self._frames / self._total_s if self._total_s else 0.0,
             stages=report_stages(self._times),
-            outputs=tuple(str(path) for path in self._out),
+            outputs=tuple(
+                OutputReport(str(path), sink.dropped) for path, sink in zip(self._out, self._sinks)
+            ),
             warnings=tuple(self._source.warnings),
         )
 
@@ -156,32 +161,31 @@ class Pipeline:
             max_width_px=self._max_width_px,
         )
 
-    def _stages(self, sinks: Sequence[Sink]) -> List[Stage[_Work]]:
+    def _stages(self) -> List[Stage[_Work]]:
         stages = [
             Stage("crop", self._crop),
             Stage("infer", self._infer),
             Stage("joints", self._find_joints),
         ]
-        if any(sink.wants_picture for sink in sinks):
+        if any(sink.wants_picture for sink in self._sinks):
             stages.append(Stage("draw", _draw))
-        for number, (path, sink) in enumerate(zip(self._out, sinks), start=1):
-            name = path.suffix[1:] if len(sinks) == 1 else f"{path.suffix[1:]} ({number})"
+        for number, (path, sink) in enumerate(zip(self._out, self._sinks), start=1):
+            name = path.suffix[1:] if len(self._sinks) == 1 else f"{path.suffix[1:]} ({number})"
             stages.append(Stage(name, _WriteTo(sink)))
         return stages
 
     def _crop(self, work: _Work) -> _Work:
-        work.crop = crop_picture(work.frame.image, self._affine, self.card.preprocess)
+        crop = crop_picture(work.frame.image, self._affine, self.card.preprocess)
+        work.tensors = to_feeds(self.card, crop)
         return work
 
     def _infer(self, work: _Work) -> _Work:
-        crop, work.crop = work.crop, None
-        if crop is not None:
-            work.outputs = self._session.run(to_feeds(self.card, crop))
+        work.tensors = self._session.run(work.tensors)
         return work
 
     def _find_joints(self, work: _Work) -> _Work:
-        hand = decode_hand(self.card, work.outputs)
-        work.outputs = {}
+        hand = decode_hand(self.card, work.tensors)
+        work.tensors = {}
         if hand is not None:
             pose = HandPose(
                 joints=apply_affine(self._to_source, hand.joints),
@@ -199,9 +203,9 @@ class Pipeline:
 
 def _check_distinct(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
     """No output may be written twice, or over what is being read."""
-    seen = {path.resolve(): f"it is read as {path}" for path in inputs}
+    seen = {os.path.realpath(str(path)): f"it is read as {path}" for path in inputs}
     for path in outputs:
-        place = path.resolve()
+        place = os.path.realpath(str(path))
         if place in seen:
             raise OutputError(
                 "the output would overwrite a file of this run",

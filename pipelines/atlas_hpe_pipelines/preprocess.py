@@ -90,8 +90,8 @@ def to_feeds(card: ModelCard, crop: np.ndarray) -> Dict[str, np.ndarray]:
     if spec.where == "host":
         mean, std = np.array(spec.mean, np.float32), np.array(spec.std, np.float32)
         values = (picture.astype(np.float32) - mean) / std
-        picture = values.astype(spec.dtype, copy=False)
-    picture = picture.reshape(1, spec.height_px, spec.width_px, -1)
+        picture = values
+    picture = picture.astype(spec.dtype, copy=False).reshape(1, spec.height_px, spec.width_px, -1)
     if spec.layout == "NCHW":
         picture = picture.transpose(0, 3, 1, 2)
     return {card.graphs[0].inputs[0].name: np.ascontiguousarray(picture)}

@@ -7,7 +7,7 @@ from typing import Dict, List, Tuple
 
 from atlas_hpe_pipelines.overlap import StageTimes
 
-__all__ = ["RunReport", "StageReport", "format_run_report", "report_stages"]
+__all__ = ["OutputReport", "RunReport", "StageReport", "format_run_report", "report_stages"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,19 @@ class StageReport:
     p95_ms: float
     total_ms: float
     share: float
+
+
+@dataclass(frozen=True)
+class OutputReport:
+    """One file that a run wrote.
+
+    Attributes:
+        path: The file.
+        dropped: Frames left out because the format can't show them so fast; no time is lost.
+    """
+
+    path: str
+    dropped: int
 
 
 @dataclass(frozen=True)
@@ -55,7 +68,7 @@ class RunReport:
     total_s: float
     frames_per_s: float
     stages: Tuple[StageReport, ...]
-    outputs: Tuple[str, ...]
+    outputs: Tuple[OutputReport, ...]
     warnings: Tuple[str, ...]
 
 

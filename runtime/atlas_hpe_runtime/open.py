@@ -41,13 +41,14 @@ def open_session(
     """
     path = check_readable(path)
     if backend == "auto":
-        if path.suffix not in _SUFFIX_BACKENDS:
+        suffix = path.suffix.lower()
+        if suffix not in _SUFFIX_BACKENDS:
             raise ModelFileError(
                 f"no back-end takes a file with the suffix '{path.suffix}'",
                 where=path,
                 fix="give a file with one of the suffixes " + ", ".join(_SUFFIX_BACKENDS),
             )
-        backend = _SUFFIX_BACKENDS[path.suffix]
+        backend = _SUFFIX_BACKENDS[suffix]
     if backend not in BACKENDS:
         raise UsageError(
             f"there is no back-end '{backend}'",
@@ -55,7 +56,7 @@ def open_session(
             fix="choose one of: auto, " + ", ".join(BACKENDS),
         )
     if threads is not None and threads < 1:
-        raise UsageError(f"{threads} threads are too few", where="--threads", fix="give 1 or more")
+        raise UsageError(f"{threads} threads are too few", where="threads", fix="give 1 or more")
     module = importlib.import_module(f"atlas_hpe_runtime.backends.{backend}")
     session: Session = module.open_model(path, SessionOptions(device=device, threads=threads))
     return session

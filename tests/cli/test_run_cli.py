@@ -61,6 +61,16 @@ def test_wide_pictures_are_shrunk_on_request(folder: Path) -> None:
     assert (folder / "a.gif").read_bytes()[6:10] == bytes([32, 0, 24, 0])
 
 
+def test_frames_that_a_gif_can_not_show_are_counted(folder: Path) -> None:
+    clips.encode(clips.spot_frames(60), folder / "fast.mp4", fps=120)
+    arguments = ["--model", "hand.onnx", "--out", "a.gif", "--out", "a.jsonl", "--json"]
+    done = run(folder, "fast.mp4", *arguments)
+    outputs = {item["path"]: item["dropped"] for item in json.loads(done.stdout)["outputs"]}
+    assert outputs["a.jsonl"] == 0
+    assert 30 <= outputs["a.gif"] < 60
+    assert f"{outputs['a.gif']} of 60 frames were left out" in done.stderr
+
+
 def bad_files(folder: Path) -> None:
     (folder / "notes.mp4").write_text("not a video\n" * 50)
     (folder / "empty.mp4").write_bytes(b"")
@@ -90,7 +100,7 @@ def bad_files(folder: Path) -> None:
         (["clip.mp4", "--out", "nowhere/a.gif"], "mkdir -p"),
         (["clip.mp4", "--out", "clip.mp4", "--force"], "overwrite"),
         (["clip.mp4", "--out", "a.gif", "--box", "1,2,3"], "is not a box"),
-        (["clip.mp4", "--out", "a.gif", "--box", "0,0,0,5"], "is empty"),
+        (["clip.mp4", "--out", "a.gif", "--box", "0,0,0,5"], "is impossible"),
         (["clip.mp4", "--out", "a.gif", "--box", "900,0,5,5"], "outside the picture"),
         (["clip.mp4", "--out", "a.gif", "--box", "0,0,5,5", "--full-frame"], "contradict"),
         (["clip.mp4", "--out", "a.gif", "--backend", "npu"], "no back-end 'npu'"),
@@ -133,7 +143,7 @@ def test_a_truncated_video_gives_its_frames_and_a_warning(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     lines = len((folder / "cut.jsonl").read_text().splitlines())
     assert 0 < lines < 60
-    assert f"read {lines} of 60 frames" in done.stderr
+    assert f"read {lines} of the 60 frames" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,12 @@ def test_a_folder_that_can_not_be_written_is_named(
         check(tmp_path / "clip.gif")
 
 
+def test_a_place_that_the_system_refuses_to_look_at_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="can't be written") as caught:
+        check(tmp_path / ("x" * 300 + ".gif"))
+    assert caught.value.why == "File name too long"
+
+
 def test_an_existing_file_needs_force(tmp_path: Path) -> None:
     path = tmp_path / "clip.gif"
     path.write_text("")
@@ -76,6 +83,30 @@ def test_the_file_appears_when_published_and_not_before(tmp_path: Path) -> None:
     assert path.read_bytes() == b"whole"
     file.discard()
     assert [item.name for item in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_as_a_context_manager_it_publishes_or_discards(tmp_path: Path) -> None:
+    with AtomicFile(tmp_path / "good.bin", force=False) as file:
+        file.write(b"whole")
+    with pytest.raises(KeyboardInterrupt), AtomicFile(tmp_path / "bad.bin", force=False) as file:
+        file.write(b"half")
+        raise KeyboardInterrupt
+    full = AtomicFile(tmp_path / "full.bin", force=False)
+    with pytest.raises(OutputError, match="can't be written"), full:
+        raise OSError(28, "No space left on device")
+    assert [item.name for item in tmp_path.iterdir()] == ["good.bin"]
+
+
+def test_a_file_that_has_the_temporary_name_already_is_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(secrets, "token_hex", lambda size: "0" * 2 * size)
+    first = AtomicFile(tmp_path / "a.bin", force=True)
+    first.write(b"of another run")
+    with pytest.raises(OutputError, match="refuses a new file"):
+        AtomicFile(tmp_path / "a.bin", force=True)
+    first.publish()
+    assert (tmp_path / "a.bin").read_bytes() == b"of another run"
 
 
 def test_a_discarded_file_leaves_nothing(tmp_path: Path) -> None:

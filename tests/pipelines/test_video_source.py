@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -32,6 +33,61 @@ def test_a_variable_frame_rate_is_kept(tmp_path: Path) -> None:
     np.testing.assert_allclose([frame.time_s for frame in frames], times_s, atol=2e-3)
 
 
+def test_a_clock_declared_as_frame_rate_is_not_believed(tmp_path: Path) -> None:
+    times_s = [index / 20 for index in range(10)]
+    path = clips.variable_rate(clips.spot_frames(10), tmp_path / "clip.mkv", times_s)
+    source = open_source(path)
+    source_fps, warnings = source.fps, list(source.warnings)
+    frames = list(source.frames())
+    assert len(frames) == 10
+    np.testing.assert_allclose([frame.time_s for frame in frames], times_s, atol=2e-3)
+    assert source_fps <= 240
+    assert source.warnings == warnings  # no count to hold against what was read
+
+
+def test_times_that_stand_still_go_on_by_the_frame_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = open_source(clips.encode(clips.spot_frames(4), tmp_path / "clip.mp4"))
+    monkeypatch.setattr(source, "_capture", _StoppedClock(source._capture))  # type: ignore[attr-defined]
+    times_s = [frame.time_s for frame in source.frames()]
+    np.testing.assert_allclose(times_s, [0, 0.04, 0.08, 0.12])
+
+
+class _StoppedClock:
+    """A capture whose frames all carry the time 0."""
+
+    def __init__(self, capture: cv2.VideoCapture) -> None:
+        self.read = capture.read
+
+    def get(self, _: int) -> float:
+        return 0.0
+
+
+@pytest.mark.parametrize("fps", [0.0, float("nan"), 1000.0])
+def test_a_useless_frame_rate_is_replaced_and_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fps: float
+) -> None:
+    path = clips.encode(clips.spot_frames(4), tmp_path / "clip.mp4")
+    real = cv2.VideoCapture
+
+    class Declares:
+        def __init__(self, *arguments: object) -> None:
+            self._capture = real(*arguments)
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._capture, name)
+
+        def get(self, key: int) -> float:
+            return fps if key == cv2.CAP_PROP_FPS else float(self._capture.get(key))
+
+    monkeypatch.setattr(cv2, "VideoCapture", Declares)
+    source = open_source(path)
+    assert source.fps == 30
+    assert source.frame_count is None
+    assert source.warnings == [f"{path}: no usable frame rate, 30 frames/s assumed"]
+
+
 @pytest.mark.parametrize(("width_px", "height_px"), [(2, 2), (51, 37), (1, 90)])
 def test_odd_sizes_are_read(tmp_path: Path, width_px: int, height_px: int) -> None:
     frames = clips.spot_frames(3, max(width_px, 20), 48)[:, :height_px, :width_px]
@@ -51,7 +107,8 @@ def test_a_truncated_file_gives_its_frames_and_a_warning_with_the_count(tmp_path
     read = len(list(source.frames()))
     assert 10 < read < 40
     assert source.warnings == [
-        f"{path}: read {read} of 40 frames; the file is truncated or damaged"
+        f"{path}: read {read} of the 40 frames it declares; "
+        "it was trimmed, or it is truncated or damaged"
     ]
 
 

@@ -14,16 +14,46 @@ from atlas_hpe.card import ModelCard
 from atlas_hpe.errors import CardError
 from atlas_hpe.hands import NUM_JOINTS
 from atlas_hpe_pipelines.decoders.coordinates import decode_coordinates
-from atlas_hpe_pipelines.decoders.decoded import DecodedHand, Decoder
+from atlas_hpe_pipelines.decoders.decoded import DecodedHand, Decoder, DecoderKind
 from atlas_hpe_pipelines.decoders.heatmap_2d import decode_heatmap_2d
 
-__all__ = ["DECODERS", "DecodedHand", "Decoder", "decode_hand", "decode_joints"]
+__all__ = [
+    "DECODERS",
+    "DecodedHand",
+    "Decoder",
+    "DecoderKind",
+    "decode_hand",
+    "decode_joints",
+    "find_decoder",
+]
 
 #: ``DecodeSpec.kind`` -> decoder.
-DECODERS: Dict[str, Decoder] = {
-    "heatmap-2d": decode_heatmap_2d,
-    "coordinates": decode_coordinates,
+DECODERS: Dict[str, DecoderKind] = {
+    "heatmap-2d": DecoderKind(decode_heatmap_2d, role="heatmaps", rank=4),
+    "coordinates": DecoderKind(decode_coordinates, role="joints", rank=3),
 }
+
+
+def find_decoder(card: ModelCard) -> DecoderKind:
+    """The decoder that a card names.
+
+    Raises:
+        CardError: There is none of that name, or the card names no output for it.
+    """
+    kind = DECODERS.get(card.decode.kind)
+    if kind is None:
+        raise CardError(
+            f"there is no decoder '{card.decode.kind}'",
+            where=f"{card.name}, card.decode.kind",
+            fix="this release has: " + ", ".join(DECODERS),
+        )
+    if kind.role not in card.decode.outputs:
+        raise CardError(
+            f"the decoder '{card.decode.kind}' needs an output for the role '{kind.role}'",
+            where=f"{card.name}, card.decode.outputs",
+            fix="export the model again",
+        )
+    return kind
 
 
 def decode_hand(card: ModelCard, outputs: Mapping[str, np.ndarray]) -> Optional[DecodedHand]:
@@ -32,13 +62,7 @@ def decode_hand(card: ModelCard, outputs: Mapping[str, np.ndarray]) -> Optional[
     Raises:
         CardError: The card names a decoder or an output that does not exist.
     """
-    decoder = DECODERS.get(card.decode.kind)
-    if decoder is None:
-        raise CardError(
-            f"there is no decoder '{card.decode.kind}'",
-            where=f"{card.name}, card.decode.kind",
-            fix="this release has: " + ", ".join(DECODERS),
-        )
+    kind = find_decoder(card)
     missing = [name for name in card.decode.outputs.values() if name not in outputs]
     if missing:
         raise CardError(
@@ -47,7 +71,7 @@ def decode_hand(card: ModelCard, outputs: Mapping[str, np.ndarray]) -> Optional[
             why="it has: " + ", ".join(outputs),
             fix="export the model again",
         )
-    return decoder(card, outputs)
+    return kind.decode(card, outputs)
 
 
 def decode_joints(card: ModelCard, outputs: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from atlas_hpe.card import ModelCard
 
-__all__ = ["DecodedHand", "Decoder"]
+__all__ = ["DecodedHand", "Decoder", "DecoderKind"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,3 +34,18 @@ class DecodedHand:
 
 #: Card and the graph's outputs at batch 1 -> the hand, None when there is none.
 Decoder = Callable[["ModelCard", Mapping[str, np.ndarray]], Optional[DecodedHand]]
+
+
+@dataclass(frozen=True)
+class DecoderKind:
+    """A decoder and what it needs from the graph.
+
+    Attributes:
+        decode: The decoder.
+        role: The role that a card must name an output for.
+        rank: Number of dimensions of that output; the second one counts the joints.
+    """
+
+    decode: Decoder
+    role: str
+    rank: int

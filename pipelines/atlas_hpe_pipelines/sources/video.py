@@ -17,7 +17,8 @@ __all__ = ["VideoSource"]
 
 #: Used when a file declares no usable frame rate and its frames carry no time either.
 ASSUMED_FPS = 30.0
-_MAX_FPS = 1000.0
+#: Containers with a variable frame rate declare their clock instead, often 1000 frames/s.
+_MAX_FPS = 240.0
 _FFMPEG_QUIET = "-8"
 
 
@@ -64,8 +65,8 @@ class VideoSource:
             time_s = self._next_time_s(time_s)
         if self.frame_count is not None and index < self.frame_count:
             self.warnings.append(
-                f"{self.name}: read {index} of {self.frame_count} frames; "
-                "the file is truncated or damaged"
+                f"{self.name}: read {index} of the {self.frame_count} frames it declares; "
+                "it was trimmed, or it is truncated or damaged"
             )
 
     def close(self) -> None:
@@ -87,6 +88,9 @@ class VideoSource:
         return ASSUMED_FPS
 
     def _declared_count(self) -> Optional[int]:
+        """The count in the container; None where OpenCV could only guess it from the rate."""
+        if self.fps != self._capture.get(cv2.CAP_PROP_FPS):
+            return None
         count = float(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         return int(count) if math.isfinite(count) and count >= 1 else None
 

@@ -1,0 +1,73 @@
+"""Card and graph held against each other before the first frame."""
+
+from __future__ import annotations
+
+from typing import Sequence, Tuple
+
+from atlas_hpe.card import ModelCard, TensorSpec
+from atlas_hpe.errors import CardError
+from atlas_hpe_pipelines.decoders import find_decoder
+
+__all__ = ["check_contract"]
+
+
+def check_contract(
+    card: ModelCard, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+) -> None:
+    """Make sure that what the card says can be done with the graph.
+
+    Args:
+        card: The model's card.
+        inputs: Inputs of the opened model; a dimension of -1 takes any size.
+        outputs: Outputs of the opened model.
+
+    Raises:
+        CardError: The graph takes another input, or gives outputs that the decoder can't use.
+    """
+    _check_input(card, inputs)
+    kind = find_decoder(card)
+    shapes = {spec.name: spec.shape for spec in outputs}
+    for role, name in card.decode.outputs.items():
+        if name not in shapes:
+            raise _mismatch(
+                card, f"decode.outputs.{role}", f"no output '{name}'", ", ".join(shapes)
+            )
+    shape = shapes[card.decode.outputs[kind.role]]
+    if len(shape) != kind.rank:
+        needed = f"an output of {kind.rank} dimensions"
+        raise _mismatch(card, f"decode.outputs.{kind.role}", needed, _show(shape))
+    joints = shape[1]
+    if 0 <= joints <= max(card.joint_order):
+        needed = f"joint {max(card.joint_order)}"
+        raise _mismatch(card, "joint_order", needed, f"{joints} joints")
+
+
+def _check_input(card: ModelCard, inputs: Sequence[TensorSpec]) -> None:
+    spec = card.preprocess
+    channels = 1 if spec.colour == "gray" else 3
+    size = (spec.height_px, spec.width_px)
+    shape = (1, channels, *size) if spec.layout == "NCHW" else (1, *size, channels)
+    name = card.graphs[0].inputs[0].name
+    needed = f"one input '{name}' {spec.dtype} {_show(shape)}"
+    found = ", ".join(f"'{item.name}' {item.dtype} {_show(item.shape)}" for item in inputs)
+    fits = (
+        len(inputs) == 1
+        and (inputs[0].name, inputs[0].dtype) == (name, spec.dtype)
+        and len(inputs[0].shape) == len(shape)
+        and all(have in (-1, want) for have, want in zip(inputs[0].shape, shape))
+    )
+    if not fits:
+        raise _mismatch(card, "preprocess", needed, found)
+
+
+def _mismatch(card: ModelCard, part: str, needed: str, found: str) -> CardError:
+    return CardError(
+        "the card does not fit the graph",
+        where=f"{card.name}, card.{part}",
+        why=f"the card needs {needed}, the graph has {found}",
+        fix="export the model again",
+    )
+
+
+def _show(shape: Tuple[int, ...]) -> str:
+    return "x".join("?" if size < 0 else str(size) for size in shape)

@@ -1,0 +1,90 @@
+"""A card that does not fit its graph is refused before the first frame."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import tiny_onnx
+from atlas_hpe.card import CARD_METADATA_KEY, DecodeSpec, ModelCard, TensorSpec, load_card
+from atlas_hpe.errors import CardError
+from atlas_hpe_pipelines.contract import check_contract
+
+OUTPUTS = (
+    TensorSpec("joints", (1, 21, 2), "float32"),
+    TensorSpec("presence", (1, 1), "float32"),
+)
+IMAGE = TensorSpec("image", (1, 3, 16, 16), "float32")
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> ModelCard:
+    path = tmp_path / "hand.onnx"
+    path.write_bytes(tiny_onnx.hand_model())
+    return load_card(path)
+
+
+def test_a_card_that_fits_passes(card: ModelCard) -> None:
+    check_contract(card, [IMAGE], OUTPUTS)
+    check_contract(card, [replace(IMAGE, shape=(-1, 3, 16, 16))], OUTPUTS)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        replace(IMAGE, name="picture"),
+        replace(IMAGE, shape=(1, 3, 32, 32)),
+        replace(IMAGE, shape=(1, 16, 16, 3)),
+        replace(IMAGE, shape=(3, 16, 16)),
+        replace(IMAGE, dtype="float16"),
+    ],
+)
+def test_another_input_is_refused(card: ModelCard, found: TensorSpec) -> None:
+    with pytest.raises(CardError, match="needs one input 'image' float32 1x3x16x16"):
+        check_contract(card, [found], OUTPUTS)
+
+
+def test_a_second_input_is_refused(card: ModelCard) -> None:
+    with pytest.raises(CardError, match="needs one input"):
+        check_contract(card, [IMAGE, replace(IMAGE, name="intrinsics")], OUTPUTS)
+
+
+def test_outputs_that_the_decoder_can_not_use_are_refused(card: ModelCard) -> None:
+    presence = OUTPUTS[1]
+    for joints, message in (
+        ((1, 42), "3 dimensions"),
+        ((1, 14, 2), "joint 20, the graph has 14 joints"),
+    ):
+        with pytest.raises(CardError, match=message):
+            check_contract(card, [IMAGE], [TensorSpec("joints", joints, "float32"), presence])
+    with pytest.raises(CardError, match="no output 'presence'"):
+        check_contract(card, [IMAGE], OUTPUTS[:1])
+
+
+@pytest.mark.parametrize(
+    ("decode", "message"),
+    [
+        (DecodeSpec("tarot", {"joints": "joints"}), "no decoder 'tarot'"),
+        (DecodeSpec("coordinates", {"presence": "presence"}), "the role 'joints'"),
+        (DecodeSpec("heatmap-2d", {"joints": "joints"}), "the role 'heatmaps'"),
+    ],
+)
+def test_a_decoder_that_lacks_something_is_refused(
+    card: ModelCard, decode: DecodeSpec, message: str
+) -> None:
+    with pytest.raises(CardError, match=message):
+        check_contract(replace(card, decode=decode), [IMAGE], OUTPUTS)
+
+
+def test_the_pipeline_asks_before_the_first_frame(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    from atlas_hpe_pipelines import Pipeline
+
+    path = tmp_path / "hand.onnx"
+    text = tiny_onnx.hand_model().replace(b'"coordinates"', b'"tarot-cards"')
+    assert CARD_METADATA_KEY.encode() in text
+    path.write_bytes(text)
+    with pytest.raises(CardError, match="tarot-cards"):
+        Pipeline(tmp_path / "absent.mp4", path)
