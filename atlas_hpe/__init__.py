@@ -14,6 +14,7 @@ from atlas_hpe.version import __version__
 if TYPE_CHECKING:
     from atlas_hpe.card import ModelCard, load_card
     from atlas_hpe.errors import AtlasHpeError
+    from atlas_hpe.geometry import Box
     from atlas_hpe.poses import Frame, HandPose
     from atlas_hpe_export import compare, export_onnx
     from atlas_hpe_pipelines import Pipeline
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AtlasHpeError",
+    "Box",
     "Frame",
     "HandPose",
     "ModelCard",
@@ -36,6 +38,7 @@ __getattr__ = lazy_attributes(
     __name__,
     {
         "AtlasHpeError": "atlas_hpe.errors",
+        "Box": "atlas_hpe.geometry",
         "Frame": "atlas_hpe.poses",
         "HandPose": "atlas_hpe.poses",
         "ModelCard": "atlas_hpe.card",

@@ -9,6 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import Dict, Optional, Tuple
 
+from atlas_hpe.floors import is_too_old, least_version
 from atlas_hpe.version import __version__
 
 __all__ = ["Diagnosis", "Finding", "examine_machine"]
@@ -31,8 +32,6 @@ _LIBRARIES: Dict[Optional[str], Tuple[str, Dict[str, str]]] = {
         {"torch": "torch", "onnx": "onnx", "onnxsim": "onnxsim", "onnxscript": "onnxscript"},
     ),
 }
-#: Floors set by known CVEs, for libraries that open files of others.
-_FLOORS: Dict[str, Tuple[int, int]] = {"torch": (2, 10), "onnx": (1, 21)}
 
 
 @dataclass(frozen=True)
@@ -96,12 +95,11 @@ def _examine_library(module: str, distribution: str, extra: Optional[str], purpo
             fix="export on a machine with Python 3.10 or newer" if too_old else fix,
         )
     version = _version_of(distribution)
-    floor = _FLOORS.get(module)
-    if floor is not None and _leading_numbers(version) < floor:
-        least = ".".join(map(str, floor))
-        return Finding(
-            distribution, present=False, text=f"{version} has known CVEs, {least} is due", fix=fix
-        )
+    if version is None:
+        return Finding(distribution, present=True, text="unknown version")
+    if is_too_old(module, version):
+        text = f"{version} has known CVEs, {least_version(module)} is due"
+        return Finding(distribution, present=False, text=text, fix=fix)
     return Finding(distribution, present=True, text=version)
 
 
@@ -115,16 +113,15 @@ def _examine_onnxruntime_backend() -> Finding:
     )
 
 
-def _version_of(distribution: str) -> str:
+def _version_of(distribution: str) -> Optional[str]:
+    """The version that is installed, None when it can't be read."""
     if sys.version_info >= (3, 8):
         from importlib.metadata import PackageNotFoundError, version
     else:
         from importlib_metadata import PackageNotFoundError, version
     try:
-        return str(version(distribution))
-    except PackageNotFoundError:
-        return "unknown version"
-
-
-def _leading_numbers(version: str) -> Tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", version.split("+")[0])[:2])
+        found = version(distribution)
+    except (PackageNotFoundError, KeyError):
+        return None
+    # Damaged metadata gives None, a KeyError, or a text that no floor can be held against.
+    return found if found and re.search(r"\d", found) else None

@@ -49,7 +49,7 @@ class OnnxSummary:
         inputs: Graph inputs that are not initialisers; a symbolic dimension is -1.
         outputs: Graph outputs.
         operators: Operator type -> number of nodes, bodies of If and Loop included.
-        parameters: Number of elements in all initialisers.
+        weights: Number of elements in all initialisers.
         metadata: The metadata properties.
         external_files: Files that hold weights outside the .onnx.
     """
@@ -60,7 +60,7 @@ class OnnxSummary:
     inputs: Tuple[TensorSpec, ...]
     outputs: Tuple[TensorSpec, ...]
     operators: Dict[str, int]
-    parameters: int
+    weights: int
     metadata: Dict[str, str]
     external_files: Tuple[str, ...]
 
@@ -76,7 +76,7 @@ class _Found:
     outputs: List[TensorSpec] = field(default_factory=list)
     operators: CounterType[str] = field(default_factory=Counter)
     initialisers: Set[str] = field(default_factory=set)  # of the outermost graph
-    parameters: int = 0
+    weights: int = 0
     metadata: Dict[str, str] = field(default_factory=dict)
     external_files: List[str] = field(default_factory=list)
     has_graph: bool = False
@@ -112,7 +112,7 @@ def read_onnx_summary(path: Union[str, Path]) -> OnnxSummary:
         inputs=tuple(spec for spec in found.inputs if spec.name not in found.initialisers),
         outputs=tuple(found.outputs),
         operators=dict(sorted(found.operators.items())),
-        parameters=found.parameters,
+        weights=found.weights,
         metadata=found.metadata,
         external_files=tuple(sorted(set(found.external_files))),
     )
@@ -244,7 +244,7 @@ def _read_attribute(message: memoryview, found: _Found, depth: int) -> None:
 
 def _read_initialiser(tensor: Tuple[str, int], found: _Found, depth: int) -> None:
     name, elements = tensor
-    found.parameters += elements
+    found.weights += elements
     if depth == 0:
         found.initialisers.add(name)
 

@@ -29,8 +29,9 @@ def check_out_path(path: Union[str, Path], suffixes: Iterable[str], *, force: bo
         The path, as a Path.
 
     Raises:
-        OutputError: Unknown suffix; the path is a folder; its folder is missing, is no folder or
-            is not writable; the file exists and ``force`` is false; the system refuses to look.
+        OutputError: Unknown suffix; the path is a folder or a device; its folder is missing, is no
+            folder or is not writable; the file exists and ``force`` is false; the system refuses
+            to look.
     """
     path = Path(path)
     try:
@@ -67,6 +68,8 @@ def _check_place(path: Path, known: Sequence[str], force: bool) -> None:
             where=folder,
             fix="choose another folder with --out, or change its permissions",
         )
+    if path.exists() and not path.is_file():
+        raise OutputError("the output is a device or a pipe", where=path, fix="name a file")
     if path.exists() and not force:
         raise _exists_error(path)
 

@@ -61,16 +61,16 @@ def draw_frames(count: int) -> Iterator[np.ndarray]:
     wall = grey[..., None] * (0.85, 0.95, 1.0)
     shade = cv2.resize(rng.uniform(0.75, 1.1, (12, 12)), (260, 260), interpolation=cv2.INTER_CUBIC)
     skin = shade[..., None] * (140.0, 165.0, 215.0)
-    colors = [(60, 60, 230), (60, 200, 250), (90, 220, 90), (230, 170, 60), (220, 90, 200)]
+    colours = [(60, 60, 230), (60, 200, 250), (90, 220, 90), (230, 170, 60), (220, 90, 200)]
     for index in range(count):
         phase = 2 * np.pi * index / 60
         picture = np.roll(wall, 2 * index, axis=1)
         left, top = int(110 + 80 * np.sin(phase)), int(300 + 120 * np.cos(phase))
         picture[top : top + 260, left : left + 260] = skin
-        for finger, color in enumerate(colors):
+        for finger, colour in enumerate(colours):
             tip = (left + 20 + 55 * finger, top - 120 + int(30 * np.sin(phase + finger)))
-            cv2.line(picture, (left + 130, top + 250), tip, color, 3, cv2.LINE_AA)
-            cv2.circle(picture, tip, 6, color, -1, cv2.LINE_AA)
+            cv2.line(picture, (left + 130, top + 250), tip, colour, 3, cv2.LINE_AA)
+            cv2.circle(picture, tip, 6, colour, -1, cv2.LINE_AA)
         noise = rng.normal(0.0, 1.5, picture.shape)
         yield np.clip(picture + noise, 0, 255).astype(np.uint8)
 

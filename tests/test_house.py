@@ -150,6 +150,23 @@ def test_no_file_names_a_machine() -> None:
     assert found == []
 
 
+def test_no_file_holds_a_placeholder_that_was_never_filled() -> None:
+    found = []
+    for path in repository_files():
+        if REPO / "tests" in path.parents:
+            continue
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError:
+            continue
+        found += [
+            f"{relative(path)}:{number} {match}"
+            for number, line in enumerate(lines, 1)
+            for match in re.findall(r"@[A-Z]{4,}@", line)
+        ]
+    assert found == []
+
+
 def test_who_may_import_whom() -> None:
     tool = Path(sys.executable).with_name("lint-imports")
     if not tool.exists():

@@ -27,6 +27,7 @@ COMMANDS: Dict[str, str] = {
 }
 
 INTERRUPTED = 130
+REFUSED = 4
 
 
 class _LazyGroup(click.Group):
@@ -56,21 +57,47 @@ def cli() -> None:
 
 def main() -> NoReturn:
     """Entry point of ``atlas-hpe``: exit codes 0, 1, 2, 3, 4 and 130 as the README lists them."""
-    signal.signal(signal.SIGTERM, _stop)
+    stops = _stop_once()
     try:
         code = cli.main(standalone_mode=False)
     except AtlasHpeError as error:
+        # A library that is interrupted while it loads calls that a failure of its own.
+        if stops:
+            _leave_interrupted()
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted: unfinished output files were removed", err=True)
-        sys.exit(INTERRUPTED)
+        _leave_interrupted()
+    except OSError as error:
+        click.echo(f"error: the system refused: {error}", err=True)
+        sys.exit(REFUSED)
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def _stop(_number: int, _frame: Optional[FrameType]) -> NoReturn:
-    """A service manager's stop cleans up just as Ctrl-C does."""
-    raise KeyboardInterrupt
+def _stop_once() -> List[int]:
+    """Let Ctrl-C, a service manager's stop and a closed terminal all end the program alike.
+
+    Only the first one counts: the others would interrupt the cleaning up.
+
+    Returns:
+        The signals that have come.
+    """
+    stops: List[int] = []
+
+    def stop(number: int, _frame: Optional[FrameType]) -> None:
+        stops.append(number)
+        if len(stops) == 1:
+            raise KeyboardInterrupt
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), stop)
+    return stops
+
+
+def _leave_interrupted() -> NoReturn:
+    click.echo("interrupted: unfinished output files were removed", err=True)
+    sys.exit(INTERRUPTED)

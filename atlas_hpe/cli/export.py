@@ -12,7 +12,7 @@ __all__ = ["command"]
 
 
 @click.command("export")
-@click.argument("model")
+@click.argument("checkpoint")
 @click.option(
     "--out", default="model.onnx", show_default=True, metavar="FILE", help="ONNX to write."
 )
@@ -25,7 +25,7 @@ __all__ = ["command"]
 @click.option("--force", is_flag=True, help="Replace an output that exists.")
 @json_option
 def command(
-    model: str,
+    checkpoint: str,
     out: str,
     arch: Optional[str],
     target: str,
@@ -34,7 +34,7 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Turn the PyTorch checkpoint MODEL into an ONNX file that the board's compiler takes.
+    """Turn the PyTorch CHECKPOINT into an ONNX file that the board's compiler takes.
 
     The file is checked against PyTorch before it gets its name; it carries its model card.
     """
@@ -43,19 +43,19 @@ def command(
     from atlas_hpe_pipelines.drawn_hand import draw_feeds
 
     report = export_checkpoint(
-        model,
+        checkpoint,
         out,
         arch=arch,
         target=target,
         decode_joints=decode_joints,
         draw_feeds=draw_feeds,
-        licence=licence,
+        licence=licence or None,
         attribution=attribution,
         force=force,
     )
     for line in describe_export(report):
         say(line)
-    say_next("atlas-hpe", "parity", model, report.path, "--images", "FOLDER")
+    say_next("atlas-hpe", "parity", checkpoint, report.path, "--images", "FOLDER")
     say_next("atlas-hpe", "run", "VIDEO", "--model", report.path, "--out", "hands.gif")
     if as_json:
         emit_json(export_to_dict(report))

@@ -89,7 +89,7 @@ def command(
 def _run_to_the_end(pipeline: Pipeline) -> None:
     """Run, with a bar on a terminal only; click 8.1, the last for Python 3.9, can't hide one."""
     with closing(iter(pipeline)) as frames:
-        if not sys.stderr.isatty():
+        if sys.stderr is None or not sys.stderr.isatty():
             deque(frames, maxlen=0)
             return
         count = pipeline.frame_count

@@ -19,7 +19,7 @@ __all__ = ["NETWORKS", "load_network"]
 #: Network -> one line about it. The module ``atlas_hpe.nets.<name>`` holds its ``SPEC``.
 NETWORKS: Dict[str, str] = {
     "shallow_unet": "2-D, RGB 128x128, U-Net with 21 heatmaps (seed report, network 1)",
-    "hand_landmark": "2-D, RGB 128x128, 1-D heatmaps decoded in the graph (ours, the default)",
+    "hand_landmark": "2-D, RGB 128x128, 21 heatmaps decoded in the graph (ours, the default)",
 }
 
 

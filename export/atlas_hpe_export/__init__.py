@@ -6,10 +6,10 @@ are not there on a board.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Dict, List
+from typing import TYPE_CHECKING, Dict, List, Optional
 
 from atlas_hpe.errors import MissingExtraError
+from atlas_hpe.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from atlas_hpe_export.checkpoint import Checkpoint, load_checkpoint
@@ -64,24 +64,18 @@ _HOMES: Dict[str, str] = {
 _EXTRA = ("torch", "onnx", "onnxruntime", "onnxsim", "onnxscript")
 
 
-def __getattr__(name: str) -> object:
-    """Load a public name from its module on first use.
+def _explain_missing(error: ModuleNotFoundError) -> Optional[MissingExtraError]:
+    """The line that installs the extra, when it is one of its libraries that is missing."""
+    if error.name is None or error.name.partition(".")[0] not in _EXTRA:
+        return None
+    return MissingExtraError.for_module(error.name, "export", "exporting a model")
 
-    Raises:
-        MissingExtraError: A library of the extra ``export`` is not installed.
-    """
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module 'atlas_hpe_export' has no attribute '{name}'")
-    try:
-        module = importlib.import_module(f"atlas_hpe_export.{home}")
-    except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in _EXTRA:
-            raise
-        raise MissingExtraError.for_module(error.name, "export", "exporting a model") from error
-    value: object = getattr(module, name)
-    globals()[name] = value
-    return value
+
+__getattr__ = lazy_attributes(
+    __name__,
+    {name: f"{__name__}.{home}" for name, home in _HOMES.items()},
+    explain_missing=_explain_missing,
+)
 
 
 def __dir__() -> List[str]:

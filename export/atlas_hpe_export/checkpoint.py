@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import re
 import struct
 import warnings
 from dataclasses import dataclass
@@ -15,15 +14,15 @@ from torch import Tensor
 
 from atlas_hpe.errors import CheckpointError, InputError, MissingExtraError
 from atlas_hpe.files import check_readable, sha256_of
+from atlas_hpe.floors import is_too_old, least_version
 from atlas_hpe_export.checkpoint_file import MAX_BYTES, check_container
+from atlas_hpe_export.wording import first_line
 
 __all__ = ["Checkpoint", "load_checkpoint"]
 
 #: Where training programs put the state dict, in the order of the search.
 _NESTED_KEYS = ("state_dict", "model_state_dict", "model")
 _COUNTER = "num_batches_tracked"
-# Releases before 2.10 could be made to write outside their memory even with weights_only=True.
-_TORCH_FLOOR = (2, 10)
 # What the weights-only unpickler and the zip reader raise on damaged input.
 _LOAD_ERRORS = (
     pickle.UnpicklingError,
@@ -88,7 +87,7 @@ def load_checkpoint(path: Union[str, Path]) -> Checkpoint:
         raise CheckpointError(
             "torch can't read the checkpoint",
             where=path,
-            why=_first_line(error),
+            why=first_line(error),
             fix="copy it again, or save it again with: torch.save(model.state_dict(), 'model.pt')",
         ) from error
     key = _find_key(content)
@@ -99,18 +98,13 @@ def load_checkpoint(path: Union[str, Path]) -> Checkpoint:
 
 
 def _check_torch_version(version: str) -> None:
-    found = tuple(int(number) for number in re.findall(r"\d+", version)[:2])
-    if found < _TORCH_FLOOR:
-        floor = ".".join(str(number) for number in _TORCH_FLOOR)
+    if is_too_old("torch", version):
+        floor = least_version("torch")
         raise MissingExtraError(
             f"torch {version} is too old to open checkpoints safely",
             why=f"known holes in its weights-only loader were closed in {floor}",
             fix=f"pip install 'torch>={floor}'",
         )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _find_key(content: object) -> Optional[str]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Callable, Iterable, List, Mapping, Optional, Sequence, Tuple, Union
-
-import numpy as np
+from typing import Callable, Iterable, List, Optional, Sequence, Tuple, Union
 
 from atlas_hpe.card import ModelCard, TensorSpec, load_card
 from atlas_hpe.errors import CheckFailedError, InputError, UsageError
@@ -14,17 +12,18 @@ from atlas_hpe.onnx_file import read_onnx_summary
 from atlas_hpe_export.batchnorm import check_finite, freeze, repair_batch_norms
 from atlas_hpe_export.checkpoint import load_checkpoint
 from atlas_hpe_export.export import build_network
-from atlas_hpe_export.feeds import DrawFeeds, describe_feeds, make_feeds
+from atlas_hpe_export.feeds import DrawFeeds, Feeds, describe_feeds, make_feeds
 from atlas_hpe_export.parity import DecodeJoints, compare
 from atlas_hpe_export.parity_report import ParityReport
 from atlas_hpe_export.recognition import recognise
 from atlas_hpe_export.runners import module_runner
+from atlas_hpe_export.wording import show_specs
 from atlas_hpe_runtime import open_session
 
 __all__ = ["PrepareImage", "compare_checkpoint"]
 
 #: Card and picture file -> feeds of one sample.
-PrepareImage = Callable[[ModelCard, Path], Mapping[str, np.ndarray]]
+PrepareImage = Callable[[ModelCard, Path], Feeds]
 
 _PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp")
 _SAMPLES = 8
@@ -70,7 +69,7 @@ def compare_checkpoint(
     check_finite(network)
     if images is not None and prepare is not None:
         pictures = _list_pictures(Path(images))
-        feeds: Iterable[Mapping[str, np.ndarray]] = (prepare(card, path) for path in pictures)
+        feeds: Iterable[Feeds] = (prepare(card, path) for path in pictures)
         source = f"{len(pictures)} pictures of {images}"
     else:
         source = describe_feeds(draw_feeds)
@@ -106,17 +105,13 @@ def _check_same_interface(
             raise CheckFailedError(
                 f"the model's {kind}s are not those of '{spec.name}'",
                 where=path,
-                why=f"it has {_show(found)}; the network has {_show(expected)}",
+                why=f"it has {show_specs(found)}; the network has {show_specs(expected)}",
                 fix="compare a model with the checkpoint that it was exported from",
             )
 
 
 def _signature(specs: Sequence[TensorSpec]) -> List[Tuple[str, Tuple[int, ...], str]]:
     return [(item.name, item.shape, item.dtype) for item in specs]
-
-
-def _show(specs: Sequence[TensorSpec]) -> str:
-    return ", ".join(f"{item.name} {list(item.shape)} {item.dtype}" for item in specs)
 
 
 def _list_pictures(folder: Path) -> List[Path]:

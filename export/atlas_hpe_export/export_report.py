@@ -63,7 +63,8 @@ def describe_export(report: ExportReport) -> List[str]:
         count = f" x{step.count}" if step.count else ""
         lines.append(f"{step.name}{count}: {step.status} ({step.reason})")
     lines += describe_parity(report.parity)
-    lines += [f"warning: {warning}" for warning in report.warnings]
+    said = report.parity.warnings  # among the lines of parity already
+    lines += [f"warning: {warning}" for warning in report.warnings if warning not in said]
     sizes = report.sizes
     lines.append(
         f"wrote {report.path}: opset {report.opset}, IR {report.ir_version}, "

@@ -8,8 +8,9 @@ import numpy as np
 
 from atlas_hpe.card import ModelCard, TensorSpec
 
-__all__ = ["DrawFeeds", "describe_feeds", "make_feeds"]
+__all__ = ["DrawFeeds", "Feeds", "describe_feeds", "make_feeds"]
 
+#: Input name -> array, of one sample.
 Feeds = Mapping[str, np.ndarray]
 #: Card and number of samples -> inputs that show hands.
 DrawFeeds = Callable[[ModelCard, int], Sequence[Feeds]]

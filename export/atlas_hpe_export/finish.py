@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Dict, Optional, Tuple
+from typing import Dict, Optional
 
 import onnx
 
@@ -24,6 +24,7 @@ from atlas_hpe.onnx_file import OnnxSummary, read_onnx_summary
 from atlas_hpe.outfile import AtomicFile
 from atlas_hpe.version import __version__
 from atlas_hpe_export.targets import Target
+from atlas_hpe_export.wording import show_specs
 
 __all__ = ["build_card", "check_interface", "tool_versions", "write_checked"]
 
@@ -66,7 +67,8 @@ def check_interface(model: onnx.ModelProto, spec: NetworkSpec) -> None:
         if found != wanted:
             raise CheckFailedError(
                 f"the graph's {kind}s are not those of '{spec.name}'",
-                why=f"the graph has {_show(found)}; the specification says {_show(wanted)}",
+                why=f"the graph has {show_specs(found)}; "
+                f"the specification says {show_specs(wanted)}",
                 fix=f"correct SPEC.{kind}s, or the network",
             )
 
@@ -131,7 +133,3 @@ def _read_spec(info: onnx.ValueInfoProto) -> TensorSpec:
 
 def _without_layout(spec: TensorSpec) -> TensorSpec:
     return TensorSpec(spec.name, spec.shape, spec.dtype)
-
-
-def _show(specs: Tuple[TensorSpec, ...]) -> str:
-    return ", ".join(f"{spec.name} {list(spec.shape)} {spec.dtype}" for spec in specs)

@@ -14,7 +14,7 @@ from atlas_hpe.errors import CheckFailedError, UsageError
 from atlas_hpe.nets.spec import NetworkSpec
 from atlas_hpe_export.batchnorm import check_finite, freeze, repair_batch_norms
 from atlas_hpe_export.export_report import ExportReport
-from atlas_hpe_export.feeds import DrawFeeds, describe_feeds, make_feeds
+from atlas_hpe_export.feeds import DrawFeeds, Feeds, describe_feeds, make_feeds
 from atlas_hpe_export.finish import build_card, check_interface, write_checked
 from atlas_hpe_export.frontend import Traced, trace_to_onnx
 from atlas_hpe_export.operators import find_unknown_operators
@@ -22,7 +22,7 @@ from atlas_hpe_export.parity import DecodeJoints, compare
 from atlas_hpe_export.parity_report import ParityReport, describe_parity, parity_figures
 from atlas_hpe_export.passes import PASSES
 from atlas_hpe_export.rewrite import rewrite_graph, simplify_graph
-from atlas_hpe_export.runners import Feeds, module_runner, open_runner
+from atlas_hpe_export.runners import module_runner, open_runner
 from atlas_hpe_export.steps import Step
 from atlas_hpe_export.targets import Target
 
@@ -94,7 +94,7 @@ def run_export(job: ExportJob) -> ExportReport:
         parity=parity,
         sizes={
             "file_bytes": job.path.stat().st_size,
-            "weights": summary.parameters,
+            "weights": summary.weights,
             "nodes": sum(summary.operators.values()),
         },
         steps=(*steps, *graph_steps),
@@ -203,9 +203,4 @@ def _collect_warnings(
         )
     if card is None:
         warnings.append("the file has no model card, so atlas-hpe run can't use it: pass spec=")
-    if parity.joints is not None and not parity.joints.compared:
-        warnings.append(
-            "no joint was compared, the network found no hand in the inputs: compare on "
-            "photographs with atlas-hpe parity --images"
-        )
-    return tuple(warnings)
+    return (*warnings, *parity.warnings)

@@ -10,12 +10,12 @@ import numpy as np
 
 from atlas_hpe.card import ModelCard
 from atlas_hpe.errors import CheckFailedError, UsageError
+from atlas_hpe_export.feeds import Feeds
 from atlas_hpe_export.parity_report import JointParity, ParityReport, TensorParity
 from atlas_hpe_export.tolerances import TOLERANCES, Tolerance
 
 __all__ = ["DecodeJoints", "compare"]
 
-Feeds = Mapping[str, np.ndarray]
 Outputs = Mapping[str, np.ndarray]
 #: Card and the outputs of one sample -> (21, 2) joints in input pixels, NaN where there is none.
 DecodeJoints = Callable[[ModelCard, Outputs], np.ndarray]
@@ -33,8 +33,8 @@ def compare(
 ) -> ParityReport:
     """Run two models on the same inputs and compare what they say.
 
-    Values that are NaN in both count as the same; NaN or infinite in only one fails. Likewise a
-    joint that neither finds is the same, and one that only one finds is lost, which fails.
+    NaN or infinite numbers fail, in either: a network that says them says nothing. A joint that
+    neither finds is the same, and one that only one finds is lost, which fails.
 
     Args:
         reference: Input name -> array, to output name -> array.
@@ -99,6 +99,11 @@ def _judge(
         if tensor.max_abs > limit:
             failures.append(
                 f"output '{tensor.name}' differs by {tensor.max_abs:.3g}, {limit:.3g} is allowed"
+            )
+        if tensor.reference_not_finite:
+            failures.append(
+                f"output '{tensor.name}' is NaN or infinite in the reference, "
+                f"{tensor.reference_not_finite} times"
             )
         if tensor.mismatched_not_finite:
             count = tensor.mismatched_not_finite

@@ -92,10 +92,21 @@ class ParityReport:
         """True when nothing moved more than the table of tolerances allows."""
         return not self.failures
 
+    @property
+    def warnings(self) -> Tuple[str, ...]:
+        """What a person should know of a comparison that proves less than it seems to."""
+        joints = self.joints
+        if joints is None or joints.compared or joints.lost:
+            return ()
+        return (
+            "no joint was compared, the network found no hand in the inputs: compare on "
+            "photographs of hands with atlas-hpe parity --images",
+        )
+
 
 def parity_to_dict(report: ParityReport) -> Dict[str, object]:
     """The report for JSON."""
-    return {**asdict(report), "passed": report.passed}
+    return {**asdict(report), "passed": report.passed, "warnings": list(report.warnings)}
 
 
 def parity_figures(report: ParityReport) -> Dict[str, float]:
@@ -135,4 +146,5 @@ def describe_parity(report: ParityReport) -> List[str]:
             f"cosine {tensor.cosine:.7f}, "
             f"{tensor.reference_not_finite}/{tensor.candidate_not_finite} not finite"
         )
-    return lines + [f"  failed: {failure}" for failure in report.failures]
+    lines += [f"  failed: {failure}" for failure in report.failures]
+    return lines + [f"warning: {warning}" for warning in report.warnings]

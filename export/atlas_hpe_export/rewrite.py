@@ -8,10 +8,12 @@ import numpy as np
 import onnx
 
 from atlas_hpe.errors import CheckFailedError, DeviceError, ModelFileError
+from atlas_hpe_export.feeds import Feeds
 from atlas_hpe_export.passes import RewritePass
-from atlas_hpe_export.runners import Feeds, run_model
+from atlas_hpe_export.runners import run_model
 from atlas_hpe_export.steps import Step
 from atlas_hpe_export.tolerances import TOLERANCES, Tolerance
+from atlas_hpe_export.wording import first_line
 
 __all__ = ["find_change", "rewrite_graph", "simplify_graph"]
 
@@ -87,7 +89,7 @@ def simplify_graph(model: onnx.ModelProto, feeds: Sequence[Feeds]) -> Tuple[onnx
     try:
         candidate, _ = onnxsim.simplify(_copy(model), overwrite_input_shapes=shapes)
     except (RuntimeError, ValueError, TypeError, KeyError, onnx.checker.ValidationError) as error:
-        return model, Step("simplify", "skipped", f"onnxsim failed: {_first_line(error)}")
+        return model, Step("simplify", "skipped", f"onnxsim failed: {first_line(error)}")
     reason = _find_other_interface(model, candidate)
     if reason is None:
         reference = run_model(model, feeds)
@@ -138,7 +140,3 @@ def _copy(model: onnx.ModelProto) -> onnx.ModelProto:
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     return copy
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -12,11 +12,11 @@ import onnx
 import torch
 from torch import Tensor, nn
 
+from atlas_hpe_export.feeds import Feeds
 from atlas_hpe_runtime import open_session
 
-__all__ = ["Feeds", "Runner", "module_runner", "open_runner", "run_model"]
+__all__ = ["Runner", "module_runner", "open_runner", "run_model"]
 
-Feeds = Mapping[str, np.ndarray]
 #: Input name -> array, to output name -> array.
 Runner = Callable[[Feeds], Mapping[str, np.ndarray]]
 

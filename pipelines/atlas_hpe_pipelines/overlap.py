@@ -147,12 +147,15 @@ def overlap(
     for stage, upstream, downstream in zip(stages, channels, channels[1:]):
         workers.append(_Worker(_work, stage, upstream, downstream, times[stage.name]))
     try:
+        for worker in workers:
+            worker.thread.start()
         yield from channels[-1]
     finally:
         for channel in channels:
             channel.cancel()
         for worker in workers:
-            worker.thread.join()
+            if worker.thread.ident is not None:  # Ctrl-C may come before all have started
+                worker.thread.join()
     for worker in workers:
         worker.done.result()
 
@@ -165,7 +168,6 @@ class _Worker:
         self._work = work
         self._arguments = arguments
         self.thread = threading.Thread(target=self._run, name="atlas-hpe")
-        self.thread.start()
 
     def _run(self) -> None:
         try:

@@ -7,7 +7,8 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Dict, Generator, List, Mapping, Optional, Sequence, Tuple, Union
+from types import TracebackType
+from typing import Dict, Generator, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
 import numpy as np
 
@@ -58,8 +59,8 @@ class Pipeline:
     Args:
         source: Video file.
         model: Model with a card, None for the one that ships with the package.
-        box: The hand's box in source pixels, None to look at the whole frame.
-        out: Files to write, kind by suffix.
+        box: The hand's box, (x, y, width, height) in source pixels; None for the whole frame.
+        out: File or files to write, kind by suffix.
         force: Replace files that exist.
         max_width_px: Pictures wider than this are shrunk to it in .gif and .mp4 outputs.
         backend: Back-end of the runtime, ``"auto"`` to choose by the model's suffix.
@@ -73,14 +74,16 @@ class Pipeline:
         source: Union[str, Path],
         model: Union[str, Path, None] = None,
         *,
-        box: Optional[Box] = None,
-        out: Sequence[Union[str, Path]] = (),
+        box: Union[Box, Tuple[float, float, float, float], None] = None,
+        out: Union[str, Path, Sequence[Union[str, Path]]] = (),
         force: bool = False,
         max_width_px: Optional[int] = None,
         backend: str = "auto",
     ) -> None:
         model_path = default_model_path() if model is None else Path(model)
-        self._out = [check_out_path(path, SINKS, force=force) for path in out]
+        paths = [out] if isinstance(out, (str, Path)) else out
+        self._out = [check_out_path(path, SINKS, force=force) for path in paths]
+        hand_box = box if box is None or isinstance(box, Box) else Box(*box)
         _check_distinct(self._out, [Path(source), model_path])
         self._force = force
         self._max_width_px = max_width_px
@@ -91,13 +94,14 @@ class Pipeline:
             )
             check_contract(self.card, self._session.inputs, self._session.outputs)
             self._source: Source = stack.enter_context(closing(open_source(source)))
-            self.region = choose_region(self.card.preprocess, self._source.size_px, box)
+            self.region = choose_region(self.card.preprocess, self._source.size_px, hand_box)
             self._resources = stack.pop_all()
         self._affine = input_affine(self.card.preprocess, self.region)
         self._to_source = invert_affine(self._affine)
         self._times: Dict[str, StageTimes] = {}
         self._frames = 0
         self._frames_with_hand = 0
+        self._broken_frames = 0
         self._total_s = 0.0
         self._used = False
         self._sinks: List[Sink] = []
@@ -134,6 +138,17 @@ class Pipeline:
         self._used = True
         self._resources.close()
 
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
     def report(self) -> RunReport:
         """What happened, once the iteration has come to its end."""
         return RunReport(
@@ -148,8 +163,17 @@ class Pipeline:
             outputs=tuple(
                 OutputReport(str(path), sink.dropped) for path, sink in zip(self._out, self._sinks)
             ),
-            warnings=tuple(self._source.warnings),
+            warnings=tuple(self._warnings()),
         )
+
+    def _warnings(self) -> List[str]:
+        warnings = list(self._source.warnings)
+        if self._broken_frames:
+            warnings.append(
+                f"{self.card.name}: the network gave NaN or infinite numbers "
+                f"in {self._broken_frames} of {self._frames} frames"
+            )
+        return warnings
 
     def _open_sink(self, path: Path) -> Sink:
         source = self._source
@@ -184,6 +208,7 @@ class Pipeline:
         return work
 
     def _find_joints(self, work: _Work) -> _Work:
+        self._broken_frames += not all(np.isfinite(item).all() for item in work.tensors.values())
         hand = decode_hand(self.card, work.tensors)
         work.tensors = {}
         if hand is not None:

@@ -44,6 +44,7 @@ def test_help_needs_nothing_heavy(verb: str, tmp_path: Path) -> None:
     done = run(tmp_path, verb, "--help", without=heavy)
     assert done.returncode == 0, done.stderr
     assert "--arch" in done.stdout
+    assert "[OPTIONS] CHECKPOINT" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -147,8 +148,46 @@ def test_a_truncated_video_gives_its_frames_and_a_warning(folder: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_a_daemon_without_stderr_can_run_it(folder: Path) -> None:
+    words = [*COMMAND, "clip.mp4", "--model", "hand.onnx", "--out", "a.gif"]
+    command = " ".join(shlex.quote(word) for word in words) + " 2>&-"
+    done = subprocess.run(["bash", "-c", command], cwd=str(folder), timeout=60)
+    assert done.returncode == 0
+    assert (folder / "a.gif").exists()
+
+
+def test_a_full_standard_output_is_one_clear_error(folder: Path) -> None:
+    arguments = ["clip.mp4", "--model", "hand.onnx", "--out", "a.jsonl", "--json"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, *arguments], cwd=str(folder), stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 4
+    assert "the system refused" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("delay_s", [0.05, 0.15, 0.3, 0.5])
+def test_a_stop_while_it_starts_is_an_interruption_and_nothing_else(
+    folder: Path, delay_s: float
+) -> None:
+    clips.encode(clips.spot_frames(3000, 320, 240), folder / "long.mp4", "-preset", "ultrafast")
+    arguments = ["long.mp4", "--model", "hand.onnx", "--out", "long.gif"]
+    before = sorted(item.name for item in folder.iterdir())
+    process = subprocess.Popen(
+        [*COMMAND, *arguments], cwd=str(folder), stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(delay_s)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    # Python itself may not be far enough to hear it as more than a signal.
+    assert process.returncode in (130, -signal.SIGINT), errors
+    assert "pip install" not in errors
+    assert sorted(item.name for item in folder.iterdir()) == before
+
+
 @pytest.mark.parametrize("suffix", [".gif", ".mp4"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stop_in_the_middle_leaves_nothing(
     folder: Path, suffix: str, number: signal.Signals
 ) -> None:

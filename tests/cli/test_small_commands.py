@@ -36,6 +36,7 @@ def test_inspect_json_holds_the_card(tmp_path: Path) -> None:
     assert report["card"]["name"] == "tiny hand"
     assert report["onnx"]["opsets"] == {"ai.onnx": 11}
     assert report["onnx"]["operators"]["Add"] == 2
+    assert report["onnx"]["weights"] > 0
 
 
 def test_inspect_of_a_model_without_a_card_says_so(tmp_path: Path) -> None:

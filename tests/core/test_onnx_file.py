@@ -41,7 +41,7 @@ def test_the_summary_of_a_small_model(write: Write) -> None:
         inputs=(TensorSpec("image", (1, 3, -1, 8), "float32"),),  # w is an initialiser
         outputs=(TensorSpec("joints", (1, 21, 2), "float16"),),
         operators={"Conv": 2, "Relu": 1},
-        parameters=6,
+        weights=6,
         metadata={"key": "value"},
         external_files=(),
     )
@@ -50,7 +50,7 @@ def test_the_summary_of_a_small_model(write: Write) -> None:
 def test_packed_dimensions_count_like_plain_ones(write: Write) -> None:
     packed = field(1, varint(5) + varint(7)) + message({2: 1, 8: "w"})
     summary = read_onnx_summary(write(model(graph([node("Conv")], [packed]))))
-    assert summary.parameters == 35
+    assert summary.weights == 35
 
 
 def test_operators_inside_bodies_are_counted(write: Write) -> None:

@@ -39,6 +39,14 @@ def test_a_folder_is_no_output_even_with_force(tmp_path: Path) -> None:
         check(folder, force=True)
 
 
+@pytest.mark.parametrize("force", [False, True])
+def test_a_device_is_never_replaced(tmp_path: Path, force: bool) -> None:
+    link = tmp_path / "null.gif"
+    link.symlink_to("/dev/null")
+    with pytest.raises(OutputError, match="a device or a pipe"):
+        check(link, force=force)
+
+
 def test_a_missing_folder_comes_with_the_command_that_makes_it(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="does not exist") as caught:
         check(tmp_path / "nowhere" / "clip.gif")

@@ -103,6 +103,12 @@ def lying_directory(path: Path) -> None:
     path.write_bytes(bytes(data))
 
 
+def larger_than_allowed(path: Path) -> None:
+    """A whole archive, and then zeros that take no room on the disk."""
+    torch.save(GOOD, path)
+    os.truncate(path, (4 << 30) + 1)
+
+
 def huge_pickle(path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("archive/data.pkl", bytes(9 << 20))
@@ -200,6 +206,7 @@ HOSTILE: Dict[Callable[[Path], None], str] = {
     zip_of_something_else: "it holds no data.pkl",
     zip_bomb: "compressed zip archive",
     lying_directory: "its entries claim",
+    larger_than_allowed: "the file has 4294967297 bytes, 4294967296 are allowed",
     huge_pickle: "claims more than it may",
     torchscript: "TorchScript",
     exported_program: "torch.export",

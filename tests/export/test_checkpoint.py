@@ -54,6 +54,18 @@ def test_a_bomb_takes_no_memory(tmp_path: Path) -> None:
     assert peak_bytes < 5_000_000
 
 
+def test_one_tensor_under_many_names_is_counted_as_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    once = torch.ones(100)  # 400 bytes
+    torch.save({f"layer{index}": once for index in range(4)}, tmp_path / "model.pt")
+    monkeypatch.setattr(module_under_test, "MAX_BYTES", 1600)
+    assert len(load_checkpoint(tmp_path / "model.pt").state_dict) == 4
+    monkeypatch.setattr(module_under_test, "MAX_BYTES", 1599)
+    with pytest.raises(CheckpointError, match="its tensors claim 1600 bytes, 1599 are allowed"):
+        load_checkpoint(tmp_path / "model.pt")
+
+
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
 def test_damage_anywhere_is_a_clear_error_or_harmless(legacy: bool, tmp_path: Path) -> None:
     path = tmp_path / "model.pt"

@@ -171,6 +171,7 @@ def test_a_comparison_without_a_joint_is_pointed_out(tmp_path: Path) -> None:
         toy_heatmaps(), example(), tmp_path / "toy.onnx", spec=TOY_SPEC, decode_joints=no_hand
     )
     assert any("no joint was compared" in line for line in report.warnings)
+    assert str(describe_export(report)).count("no joint was compared") == 1
 
 
 def test_an_existing_file_is_kept_unless_forced(tmp_path: Path) -> None:

@@ -119,11 +119,11 @@ def test_the_verdict_is_the_one_of_the_table(distance_px: float, joint: int) -> 
 
 
 @pytest.mark.parametrize("value", [NAN, INF, -INF])
-def test_the_same_oddity_in_both_is_the_same(value: float) -> None:
+def test_a_network_that_says_nan_fails_even_when_both_say_it(value: float) -> None:
     feeds = samples()
     feeds[0]["y"][0, 5] = value
     report = compare(give, give, feeds, card=CARD, decode_joints=joints_of)
-    assert report.passed
+    assert report.failures == ("output 'y' is NaN or infinite in the reference, 1 times",)
     assert report.tensors[0].reference_not_finite == 1
     assert report.tensors[0].candidate_not_finite == 1
     assert report.joints is not None
@@ -153,15 +153,39 @@ def test_a_joint_found_by_only_one_is_lost_and_fails() -> None:
     assert "3 joints were found by only one of the two" in report.failures
 
 
+def find_nothing(card: ModelCard, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    return np.full((21, 2), NAN)
+
+
 def test_no_joint_at_all_has_no_figures_and_is_still_json() -> None:
-    feeds = [{"y": np.full((1, 42), NAN)}]
-    report = compare(give, give, feeds, card=CARD, decode_joints=joints_of)
+    report = compare(give, give, samples(1), card=CARD, decode_joints=find_nothing)
     assert report.passed
     assert report.joints is not None
     assert report.joints.max_px is None
     assert json.loads(json.dumps(parity_to_dict(report), allow_nan=False))["passed"] is True
     assert "joint_max_px" not in parity_figures(report)
     assert any("21 found by neither" in line for line in describe_parity(report))
+
+
+def test_a_pass_without_a_joint_comes_with_a_warning() -> None:
+    report = compare(give, give, samples(1), card=CARD, decode_joints=find_nothing)
+    (warning,) = report.warnings
+    assert describe_parity(report)[-1] == f"warning: {warning}"
+    assert warning.startswith("no joint was compared")
+    assert parity_to_dict(report)["warnings"] == [warning]
+
+
+def test_a_comparison_of_joints_or_of_tensors_alone_has_no_warning() -> None:
+    lost = [{"y": np.full((1, 42), NAN)}]
+    found = change(lambda values: values.fill(9))
+    reports = [
+        compare_joints(lambda values: None),
+        compare(give, give, samples()),
+        compare(give, found, lost, card=CARD, decode_joints=joints_of),
+    ]
+    for report in reports:
+        assert report.warnings == ()
+        assert not any("warning" in line for line in describe_parity(report))
 
 
 def test_figures_are_over_all_samples() -> None:

@@ -63,6 +63,13 @@ def test_empty_or_broken_maps_are_no_hand(maps: np.ndarray) -> None:
     assert np.isnan(decode_joints(HEATMAPS, {"heatmaps": maps})).all()
 
 
+@pytest.mark.parametrize(("lost", "is_hand"), [(10, True), (11, False)])
+def test_half_of_the_joints_lost_is_no_hand(lost: int, is_hand: bool) -> None:
+    maps = gaussian_maps(np.full((21, 2), 40.0))
+    maps[0, :lost] = 0
+    assert (decode_hand(HEATMAPS, {"heatmaps": maps}) is not None) == is_hand
+
+
 def test_native_order_is_mapped_to_hand21_once() -> None:
     order = tuple(reversed(range(21)))
     cells = np.random.default_rng(0).uniform(12, 52, (21, 2))
@@ -97,6 +104,28 @@ def test_handedness_score_is_of_the_side_named() -> None:
 @pytest.mark.parametrize("presence", [0.49, float("nan")])
 def test_without_presence_there_is_no_hand(presence: float) -> None:
     assert decode_hand(COORDINATES, coordinates(presence=presence)) is None
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_a_coordinate_that_is_no_number_is_no_hand(value: float) -> None:
+    outputs = coordinates()
+    outputs["joints"][0, 20, 1] = value
+    assert decode_hand(COORDINATES, outputs) is None
+
+
+def test_joint_scores_are_those_of_the_graph_within_0_and_1() -> None:
+    native = np.linspace(-0.5, 1.5, 21, dtype=np.float32)
+    card = replace(COORDINATES, joint_order=tuple(reversed(range(21))))
+    hand = decode_hand(card, {**coordinates(), "score": native[None]})
+    assert hand is not None
+    np.testing.assert_allclose(hand.joint_scores, np.clip(native, 0, 1)[::-1])
+
+
+def test_without_joint_scores_every_joint_is_certain() -> None:
+    roles = {role: name for role, name in COORDINATES.decode.outputs.items() if role != "score"}
+    hand = decode_hand(broken_card(outputs=roles), coordinates())
+    assert hand is not None
+    np.testing.assert_array_equal(hand.joint_scores, np.ones(21))
 
 
 def broken_card(**changes: object) -> ModelCard:

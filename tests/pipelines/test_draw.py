@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Tuple
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -48,6 +50,16 @@ def test_lost_joints_are_left_out_with_their_bones() -> None:
     picture = draw_hands(np.zeros((240, 240, 3), np.uint8), [hand(joints)])
     assert not (picture == FINGER_COLOURS_BGR[1]).all(axis=2).any()
     assert (picture == FINGER_COLOURS_BGR[2]).all(axis=2).any()
+
+
+@pytest.mark.parametrize("place", [(40.5, 30.5), (40.25, 30.75), (41.0, 30.0)])
+def test_a_joint_is_drawn_where_it_is_in_continuous_pixels(place: Tuple[float, float]) -> None:
+    joints = np.full((21, 2), np.nan)
+    joints[0] = place
+    disc = draw_hands(np.zeros((60, 80, 3), np.uint8), [hand(joints)])[..., 0].astype(np.float64)
+    rows, columns = np.indices(disc.shape) + 0.5  # centres of the pixels
+    centroid = [(disc * columns).sum() / disc.sum(), (disc * rows).sum() / disc.sum()]
+    np.testing.assert_allclose(centroid, place, atol=0.1)
 
 
 @pytest.mark.parametrize("hands", [[], [hand(np.full((21, 2), np.nan))]])

@@ -165,7 +165,7 @@ def test_projection_has_known_values() -> None:
         rotation=np.eye(3),
         position_m=np.array([0.0, 0.0, 2.0]),
         focal_px=100.0,
-        center_px=np.array([50.0, 40.0]),
+        centre_px=np.array([50.0, 40.0]),
     )
     points = np.array([[0.0, 0.0, 0.0], [1.0, 0.5, 0.0], [1.0, -1.0, 2.0]])
     np.testing.assert_allclose(

@@ -52,7 +52,7 @@ FAR_VIEW = View(  # so far away that the rays are parallel: 1 m is 1000 px
     rotation=np.diag([1.0, -1.0, -1.0]),
     position_m=np.array([0.0, 0.0, 1000.0]),
     focal_px=1e6,
-    center_px=np.array([50.0, 50.0]),
+    centre_px=np.array([50.0, 50.0]),
 )
 
 

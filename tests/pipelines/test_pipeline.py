@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import List
+from typing import List, Optional, Tuple
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ import clips
 import tiny_onnx
 from atlas_hpe.errors import AtlasHpeError, DeviceError, OutputError, UsageError
 from atlas_hpe.geometry import Box
+from atlas_hpe.outfile import AtomicFile
 from atlas_hpe_pipelines import Pipeline
 
 pytest.importorskip("onnxruntime")
@@ -52,6 +53,41 @@ def test_a_box_looks_only_there(clip_path: Path, model_path: Path) -> None:
     assert found[0]
     assert not found[19]  # the spot has left the box, and black is no hand
     assert pipeline.report().frames_with_hand == sum(found.values())
+
+
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [(Box(2, 10, 24, 20), (2, 10, 24, 20)), (None, (0, 0, 64, 48))],
+    ids=["box", "whole frame"],
+)
+def test_a_hand_carries_the_region_it_was_looked_for_in(
+    clip_path: Path, model_path: Path, box: Optional[Box], expected: Tuple[int, ...]
+) -> None:
+    hands = [hand for _, found in Pipeline(clip_path, model_path, box=box) for hand in found]
+    assert hands
+    assert {hand.box for hand in hands} == {expected}
+
+
+def test_the_time_of_a_run_lasts_from_the_first_frame_asked_for_to_the_whole_output(
+    clip_path: Path, model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock_s = [100.0]
+    publish = AtomicFile.publish
+
+    def publish_in_three_seconds(file: AtomicFile) -> None:
+        clock_s[0] += 3
+        publish(file)
+
+    monkeypatch.setattr("atlas_hpe_pipelines.pipeline.perf_counter", lambda: clock_s[0])
+    monkeypatch.setattr(AtomicFile, "publish", publish_in_three_seconds)
+    pipeline = Pipeline(clip_path, model_path, out=[tmp_path / "hands.jsonl"])
+    assert (pipeline.report().total_s, pipeline.report().frames_per_s) == (0, 0)
+    clock_s[0] += 50  # between making a pipeline and running it
+    for _ in pipeline:
+        clock_s[0] += 0.25
+    report = pipeline.report()
+    assert report.total_s == pytest.approx(20 * 0.25 + 3)
+    assert report.frames_per_s == pytest.approx(20 / 8)
 
 
 def test_all_outputs_hold_all_frames(clip_path: Path, model_path: Path, tmp_path: Path) -> None:
@@ -122,6 +158,27 @@ def test_no_output_is_written_twice_or_over_the_source(clip_path: Path, model_pa
 def test_a_box_outside_the_picture_is_refused(clip_path: Path, model_path: Path) -> None:
     with pytest.raises(UsageError, match="outside the picture"):
         Pipeline(clip_path, model_path, box=Box(64, 0, 10, 10))
+
+
+def test_a_box_may_be_a_tuple_and_out_a_single_path(
+    clip_path: Path, model_path: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "one.jsonl"
+    with Pipeline(clip_path, model_path, box=(0, 10, 24, 24), out=str(out)) as pipeline:
+        frames = sum(1 for _ in pipeline)
+    assert len(out.read_text().splitlines()) == frames == 20
+
+
+def test_numbers_that_are_none_are_counted(
+    clip_path: Path, model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = Pipeline(clip_path, model_path)
+    broken = {"joints": np.full((1, 21, 2), np.nan), "presence": np.ones((1, 1))}
+    monkeypatch.setattr(pipeline._session, "run", lambda feeds: broken)
+    assert [hands for _, hands in pipeline] == [()] * 20
+    assert pipeline.report().warnings == (
+        "tiny hand: the network gave NaN or infinite numbers in 20 of 20 frames",
+    )
 
 
 def test_a_pipeline_runs_once(clip_path: Path, model_path: Path) -> None:

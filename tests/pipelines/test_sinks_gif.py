@@ -119,8 +119,8 @@ def test_the_palette_follows_a_cut() -> None:
     values = []
     for picture in [red, red, red, blue]:
         indexed, palette = tracker.index(picture)
-        colors = np.frombuffer(palette, np.uint8).reshape(256, 3)
-        values.append(psnr_db(colors[np.asarray(indexed)], picture[..., ::-1]))
+        colours = np.frombuffer(palette, np.uint8).reshape(256, 3)
+        values.append(psnr_db(colours[np.asarray(indexed)], picture[..., ::-1]))
     assert values[-1] > 40
 
 
@@ -128,8 +128,8 @@ def test_a_grey_ramp_uses_the_whole_palette() -> None:
     # Its colours fill 16 cells of the octree; the rest of the palette has to be won by splitting.
     ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 32, axis=0).repeat(3, axis=2)
     indexed, palette = PaletteTracker().index(ramp)
-    colors = np.frombuffer(palette, np.uint8).reshape(256, 3)
-    assert psnr_db(colors[np.asarray(indexed)], ramp) > 45
+    colours = np.frombuffer(palette, np.uint8).reshape(256, 3)
+    assert psnr_db(colours[np.asarray(indexed)], ramp) > 45
 
 
 def test_durations_are_those_of_the_source(tmp_path: Path) -> None:

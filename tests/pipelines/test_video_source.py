@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -84,7 +85,6 @@ def test_a_useless_frame_rate_is_replaced_and_said(
     monkeypatch.setattr(cv2, "VideoCapture", Declares)
     source = open_source(path)
     assert source.fps == 30
-    assert source.frame_count is None
     assert source.warnings == [f"{path}: no usable frame rate, 30 frames/s assumed"]
 
 
@@ -106,10 +106,57 @@ def test_a_truncated_file_gives_its_frames_and_a_warning_with_the_count(tmp_path
     source = open_source(path)
     read = len(list(source.frames()))
     assert 10 < read < 40
-    assert source.warnings == [
+    assert source.warnings[-1] == (
         f"{path}: read {read} of the 40 frames it declares; "
         "it was trimmed, or it is truncated or damaged"
-    ]
+    )
+
+
+def test_a_damaged_frame_is_left_out_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = clips.encode(clips.spot_frames(10), tmp_path / "clip.mp4")
+    source = open_source(path)
+    capture = source._capture  # type: ignore[attr-defined]
+
+    class Damaged:
+        reads = 0
+
+        def read(self) -> tuple:
+            self.reads += 1
+            read, image = capture.read()
+            return (False, None) if self.reads in (3, 4) else (read, image)
+
+        def get(self, key: int) -> float:
+            return float(capture.get(key))
+
+    monkeypatch.setattr(source, "_capture", Damaged())
+    frames = list(source.frames())
+    assert [frame.index for frame in frames] == [0, 1, 2, 5, 6, 7, 8, 9]
+    np.testing.assert_allclose(
+        [frame.time_s for frame in frames], [frame.index / 25 for frame in frames], atol=1e-3
+    )
+    assert source.warnings == [f"{path}: damaged frames left out: 2"]
+
+
+def test_a_real_hole_in_the_file_loses_no_more_than_it_must(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (30, 48, 64, 3), np.uint8)
+    path = clips.encode(noise, tmp_path / "clip.mp4", "-g", "1")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 400] = bytes(400)
+    path.write_bytes(content)
+    source = open_source(path)
+    frames = list(source.frames())
+    assert 25 <= len(frames) <= 30
+    assert frames[-1].index == 29
+
+
+def test_a_name_that_is_not_utf_8_is_one_clear_error(tmp_path: Path) -> None:
+    path = clips.encode(clips.spot_frames(2), tmp_path / "clip.mp4")
+    odd = Path(os.fsdecode(os.fsencode(str(tmp_path)) + b"/bad\xff.mp4"))
+    path.rename(odd)
+    with pytest.raises(InputError, match="not UTF-8"):
+        open_source(odd)
 
 
 def test_what_is_no_video_is_one_clear_error(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import tiny_onnx
-from atlas_hpe.errors import InputError, ModelFileError, SessionError, UsageError
+from atlas_hpe.errors import DeviceError, InputError, ModelFileError, SessionError, UsageError
 from atlas_hpe_runtime import Session, open_session
 
 pytest.importorskip("onnxruntime")
@@ -106,6 +107,22 @@ def test_a_graph_that_onnxruntime_refuses_is_one_clear_error(tmp_path: Path) -> 
     assert "NoSuchOperator" in str(caught.value)
 
 
+def test_an_error_inside_a_run_is_a_device_error(tmp_path: Path) -> None:
+    path = tmp_path / "table.onnx"
+    nodes = [
+        tiny_onnx.node("Cast", ["x"], ["row"], to=tiny_onnx.DTYPES["int64"]),
+        tiny_onnx.node("Gather", ["table", "row"], ["y"], axis=0),
+    ]
+    table = tiny_onnx.tensor("table", np.arange(3, dtype=np.float32))
+    path.write_bytes(tiny_onnx.model(nodes, {"x": (1,)}, {"y": (1,)}, [table]))
+    with open_session(path) as session:
+        for fetch in (session.run, lambda feeds: session.result(session.submit(feeds))):
+            with pytest.raises(DeviceError, match="failed on a run") as caught:
+                fetch({"x": np.float32([7])})
+            assert caught.value.why is not None and "Gather" in caught.value.why
+        assert session.run({"x": np.float32([2])})["y"].tolist() == [2]
+
+
 def test_weights_outside_the_folder_are_refused_before_onnxruntime_sees_the_file(
     tmp_path: Path,
 ) -> None:
@@ -118,6 +135,17 @@ def test_weights_outside_the_folder_are_refused_before_onnxruntime_sees_the_file
     path.write_bytes(tiny_onnx.model(nodes, {"x": (4,)}, {"y": (4,)}, tensors))
     with pytest.raises(ModelFileError, match="outside its own folder"):
         open_session(path)
+
+
+def test_a_library_that_is_there_but_broken_is_not_called_missing(
+    model_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "onnxruntime.py").write_text("raise ImportError('libgomp.so: cannot allocate')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "onnxruntime", raising=False)
+    with pytest.raises(DeviceError, match="installed but can't be loaded") as caught:
+        open_session(model_path)
+    assert "libgomp" in str(caught.value)
 
 
 def test_unknown_backend_and_threads_are_usage_errors(model_path: Path) -> None:

@@ -27,13 +27,13 @@ class View:
         rotation: (3, 3) hand coordinates to camera coordinates, a proper rotation.
         position_m: (3,) the wrist in camera coordinates.
         focal_px: Focal length.
-        center_px: (2,) principal point; outside the middle when the picture is a crop.
+        centre_px: (2,) principal point; outside the middle when the picture is a crop.
     """
 
     rotation: np.ndarray
     position_m: np.ndarray
     focal_px: float
-    center_px: np.ndarray
+    centre_px: np.ndarray
 
 
 def turn(
@@ -86,7 +86,7 @@ def project(points_m: np.ndarray, view: View) -> np.ndarray:
             where=f"nearest depth {float(points[..., 2].min()):.3f} m",
             fix="move the hand away: a larger View.position_m[2]",
         )
-    return np.asarray(points[..., :2] / points[..., 2:] * view.focal_px + view.center_px)
+    return np.asarray(points[..., :2] / points[..., 2:] * view.focal_px + view.centre_px)
 
 
 def frame_hand(
@@ -117,5 +117,5 @@ def frame_hand(
     flat = points[:, :2] / points[:, 2:]
     low, high = flat.min(axis=0), flat.max(axis=0)
     focal = box_px[2] / float((high - low).max())
-    center = np.array(box_px[:2]) - focal * 0.5 * (low + high)
-    return View(rotation=rotation, position_m=position, focal_px=focal, center_px=center)
+    centre = np.array(box_px[:2]) - focal * 0.5 * (low + high)
+    return View(rotation=rotation, position_m=position, focal_px=focal, centre_px=centre)

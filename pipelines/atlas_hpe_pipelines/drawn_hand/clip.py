@@ -130,7 +130,7 @@ class _Actor:
     is_right: bool
     back: bool
     phases: np.ndarray
-    center_px: Tuple[float, float]
+    centre_px: Tuple[float, float]
     room_px: float
 
     @staticmethod
@@ -144,7 +144,7 @@ class _Actor:
             is_right=is_right,
             back=bool(rng.random() < 0.35) if clip.seed else False,
             phases=rng.uniform(0, 2 * np.pi, size=8),
-            center_px=((index + 0.5) * share, 0.5 * height),
+            centre_px=((index + 0.5) * share, 0.5 * height),
             room_px=min(share, float(height)),
         )
 
@@ -174,7 +174,7 @@ class _Actor:
         return frame_hand(
             joints,
             rotation,
-            box_px=(self.center_px[0] + x, self.center_px[1] + y, fill * self.room_px),
+            box_px=(self.centre_px[0] + x, self.centre_px[1] + y, fill * self.room_px),
             distance_m=_DISTANCE_M,
         )
 

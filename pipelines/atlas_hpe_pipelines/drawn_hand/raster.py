@@ -130,7 +130,7 @@ def _project_capsules(flesh: Flesh, view: View, size_px: Tuple[int, int]) -> Lis
     depth = np.maximum(points[..., 2], 0.5 * float(view.position_m[2]))
     scale = view.focal_px / depth  # (P, 2) pixels per metre at each end
     reference = float(view.position_m[2])
-    flat = points[..., :2] * scale[..., None] + view.center_px
+    flat = points[..., :2] * scale[..., None] + view.centre_px
     lift = (reference - points[..., 2]) * (view.focal_px / reference)
     radii = flesh.radii_m * scale
     delta = flat[:, 1] - flat[:, 0]

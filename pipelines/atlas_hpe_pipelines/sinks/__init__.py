@@ -43,7 +43,7 @@ def open_sink(
     loop: Optional[int] = 0,
     max_width_px: Optional[int] = None,
 ) -> Sink:
-    """Opens an output; the suffix of the path chooses the kind.
+    """Open an output; the suffix of the path chooses the kind.
 
     Args:
         path: The final name; nothing is seen under it until ``finish``.

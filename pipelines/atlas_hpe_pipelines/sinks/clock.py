@@ -13,7 +13,7 @@ _TIE_TICKS = 1e-6
 
 
 class FrameClock:
-    """Tells how long each frame stands, in whole ticks.
+    """Tell how long each frame stands, in whole ticks.
 
     A frame's start is its time since the first frame, rounded to a tick; it stands until the start
     of the next one. So each boundary is within half a tick of the truth, however long the clip is.
@@ -37,7 +37,7 @@ class FrameClock:
         self._start_ticks = 0
 
     def advance(self, time_s: float) -> Optional[int]:
-        """Takes the time of the next frame, in seconds.
+        """Take the time of the next frame, in seconds.
 
         Returns:
             How many ticks the previous frame stands (0 for the first frame, which has none before

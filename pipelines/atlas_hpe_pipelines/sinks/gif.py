@@ -32,7 +32,7 @@ _MAX_LOOP = 0xFFFF
 
 
 class GifSink(FileSink):
-    """Writes a GIF whose frames stand as long as they did in the source.
+    """Write a GIF whose frames stand as long as they did in the source.
 
     A source above 50 frames/s loses frames, never time (see ``FrameClock``).
 
@@ -102,7 +102,7 @@ class GifSink(FileSink):
 
 
 def split_delay(delay_cs: int) -> List[int]:
-    """Cuts a delay into parts that the format can hold (655.35 s), none too short for a browser.
+    """Cut a delay into parts that the format can hold (655.35 s), none too short for a browser.
 
     The frame is repeated for each part, so that the clip keeps its length.
     """

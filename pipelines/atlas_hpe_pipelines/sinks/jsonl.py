@@ -39,7 +39,7 @@ class FrameRecord:
 
 
 class JsonlSink(FileSink):
-    """Writes one JSON object per frame, with every field of its hands.
+    """Write one JSON object per frame, with every field of its hands.
 
     Numbers are written so that they read back the same; NaN and infinity, which JSON has not, as
     null. A run without frames gives an empty file.
@@ -74,7 +74,7 @@ class JsonlSink(FileSink):
 
 
 def read_jsonl(path: Path) -> Iterator[FrameRecord]:
-    """Reads a file of ``JsonlSink`` back, a line at a time.
+    """Read a file of ``JsonlSink`` back, a line at a time.
 
     A null where a number belongs is read as NaN.
 
@@ -93,7 +93,7 @@ def read_jsonl(path: Path) -> Iterator[FrameRecord]:
                 yield _parse_line(line, f"{path}, line {number}")
     except (OSError, UnicodeDecodeError) as cause:
         raise InputError(
-            "The pose file can't be read", where=path, why=str(cause), fix="check the name"
+            "the pose file can't be read", where=path, why=str(cause), fix="check the name"
         ) from cause
 
 
@@ -125,7 +125,7 @@ def _parse_line(line: str, where: str) -> FrameRecord:
         )
     except (KeyError, TypeError, ValueError) as cause:
         raise InputError(
-            "A line of the pose file is not one frame",
+            "a line of the pose file is not one frame",
             where=where,
             why=f"{type(cause).__name__}: {cause}",
             fix="write the file again; each line follows frames.schema.json",

@@ -31,7 +31,7 @@ _STDERR_LINES = 4
 
 
 class Mp4Sink(FileSink):
-    """Writes constant-rate H.264, yuv420p, index at the front: every browser plays it.
+    """Write constant-rate H.264, yuv420p, index at the front: every browser plays it.
 
     The frame rate is ``options.fps``. Each frame stands at its presentation time rounded to the
     nearest slot: a frame is repeated where the source paused and left out where two fall into one
@@ -92,8 +92,12 @@ class Mp4Sink(FileSink):
                 where=self.path,
                 fix="check that the source holds frames in the range you asked for",
             )
-        # A last frame that rounds to nothing is left out, unless it is the only one.
-        self._encode_held(max(int(self._frames == 1), self._clock.remaining_ticks()))
+        slots = self._clock.remaining_ticks()
+        if not slots and self._frames == 1:
+            slots = 1
+        elif not slots:
+            self._clock.dropped += 1
+        self._encode_held(slots)
         if self._encoder is not None:
             self._encoder.finish()
 
@@ -141,7 +145,7 @@ class _Encoder:
             ) from cause
 
     def write(self, picture: np.ndarray) -> None:
-        """Hands over one picture, (h, w, 3) uint8 BGR, C-contiguous."""
+        """Hand over one picture, (h, w, 3) uint8 BGR, C-contiguous."""
         if self._process.stdin is None:
             return
         try:
@@ -150,7 +154,7 @@ class _Encoder:
             raise self._failure() from cause
 
     def finish(self) -> None:
-        """Ends the stream and waits until the file is whole.
+        """End the stream and wait until the file is whole.
 
         Raises:
             OutputError: ffmpeg failed, now or before.
@@ -164,7 +168,7 @@ class _Encoder:
             raise self._failure()
 
     def kill(self) -> None:
-        """Ends the process if it still runs, and reaps it; may be called again."""
+        """End the process if it still runs, and reap it; may be called again."""
         if self._process.poll() is None:
             self._process.kill()
             self._process.wait()

@@ -17,9 +17,9 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["COLORS", "PaletteTracker"]
+__all__ = ["COLOURS", "PaletteTracker"]
 
-COLORS = 256
+COLOURS = 256
 
 _SAMPLE_PIXELS = 12_000
 _FIRST_ROUNDS = 5
@@ -34,14 +34,14 @@ _CELL_OFFSET = 1.5
 
 
 class PaletteTracker:
-    """Turns the pictures of one clip, in their order, into indices and palettes."""
+    """Turn the pictures of one clip, in their order, into indices and palettes."""
 
     def __init__(self) -> None:
-        self._centers: Optional[np.ndarray] = None  # (256, 3) float64 RGB
+        self._centres: Optional[np.ndarray] = None  # (256, 3) float64 RGB
         self._error = 0.0
 
     def index(self, picture: np.ndarray) -> Tuple[Image, bytes]:
-        """Chooses the palette of the next picture.
+        """Choose the palette of the next picture.
 
         Args:
             picture: (H, W, 3) uint8 BGR.
@@ -53,22 +53,22 @@ class PaletteTracker:
         rgb = _to_image(picture)
         stride = max(1, round(math.sqrt(picture.shape[0] * picture.shape[1] / _SAMPLE_PIXELS)))
         sample = np.ascontiguousarray(picture[stride // 2 :: stride, stride // 2 :: stride])
-        fresh = self._centers is None
-        centers = _start(sample) if self._centers is None else self._centers
-        indexed, shown, centers, error = _assign(rgb, sample, stride, centers)
+        fresh = self._centres is None
+        centres = _start(sample) if self._centres is None else self._centres
+        indexed, shown, centres, error = _assign(rgb, sample, stride, centres)
         if not fresh and error > _CUT_FACTOR * max(self._error, _CUT_FLOOR):
-            indexed, shown, centers, error = _assign(rgb, sample, stride, _start(sample))
-        self._centers, self._error = centers, error
+            indexed, shown, centres, error = _assign(rgb, sample, stride, _start(sample))
+        self._centres, self._error = centres, error
         return indexed, _to_bytes(shown)
 
 
 def _assign(
-    rgb: Image, sample: np.ndarray, stride: int, centers: np.ndarray
+    rgb: Image, sample: np.ndarray, stride: int, centres: np.ndarray
 ) -> Tuple[Image, np.ndarray, np.ndarray, float]:
     """Indices of the whole picture, its colours, the next centres, the mean squared error."""
-    indexed = _nearest(rgb, centers)
+    indexed = _nearest(rgb, centres)
     indices = np.asarray(indexed)[stride // 2 :: stride, stride // 2 :: stride]
-    return (indexed, *_refine(indices, sample, centers))
+    return (indexed, *_refine(indices, sample, centres))
 
 
 def _start(sample: np.ndarray) -> np.ndarray:
@@ -76,51 +76,51 @@ def _start(sample: np.ndarray) -> np.ndarray:
     from PIL import Image
 
     image = _to_image(sample)
-    octree = image.quantize(COLORS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    table = bytes(octree.getpalette() or ()).ljust(3 * COLORS, b"\x00")
-    centers = np.frombuffer(table, np.uint8).reshape(COLORS, 3).astype(np.float64)
+    octree = image.quantize(COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    table = bytes(octree.getpalette() or ()).ljust(3 * COLOURS, b"\x00")
+    centres = np.frombuffer(table, np.uint8).reshape(COLOURS, 3).astype(np.float64)
     for _ in range(_FIRST_ROUNDS):
-        _, centers, _ = _refine(np.asarray(_nearest(image, centers)), sample, centers)
-    return centers
+        _, centres, _ = _refine(np.asarray(_nearest(image, centres)), sample, centres)
+    return centres
 
 
-def _nearest(rgb: Image, centers: np.ndarray) -> Image:
+def _nearest(rgb: Image, centres: np.ndarray) -> Image:
     """The image with each pixel replaced by the index of (about) the nearest centre."""
     from PIL import Image
 
     palette = Image.new("P", (1, 1))
-    palette.putpalette(_to_bytes(centers - _CELL_OFFSET))
+    palette.putpalette(_to_bytes(centres - _CELL_OFFSET))
     return rgb.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 def _refine(
-    indices: np.ndarray, sample: np.ndarray, centers: np.ndarray
+    indices: np.ndarray, sample: np.ndarray, centres: np.ndarray
 ) -> Tuple[np.ndarray, np.ndarray, float]:
     """One round of k-means.
 
     Args:
         indices: (h, w) cluster of each pixel.
         sample: (h, w, 3) uint8 BGR, the pixels.
-        centers: (256, 3) RGB, kept where a cluster is empty.
+        centres: (256, 3) RGB, kept where a cluster is empty.
 
     Returns:
         The means of the clusters (256, 3); the centres for the next round, where empty clusters
         have been given to halves of the worst ones; the mean squared error of a pixel.
     """
     labels = indices.ravel()
-    counts = np.bincount(labels, minlength=COLORS)
-    means = np.empty_like(centers)
-    variances = np.empty_like(centers)
+    counts = np.bincount(labels, minlength=COLOURS)
+    means = np.empty_like(centres)
+    variances = np.empty_like(centres)
     divisor = np.maximum(counts, 1)
     for channel in range(3):
         values = sample[..., 2 - channel].ravel().astype(np.float64)
-        mean = np.bincount(labels, weights=values, minlength=COLORS) / divisor
-        squares = np.bincount(labels, weights=values * values, minlength=COLORS) / divisor
+        mean = np.bincount(labels, weights=values, minlength=COLOURS) / divisor
+        squares = np.bincount(labels, weights=values * values, minlength=COLOURS) / divisor
         means[:, channel] = mean
         # The difference of two large numbers can fall a little below zero.
         variances[:, channel] = np.maximum(squares - mean * mean, 0.0)
     empty = np.flatnonzero(counts == 0)
-    means[empty] = centers[empty]
+    means[empty] = centres[empty]
     errors = variances.sum(axis=1) * counts
     return means, _split(means, variances, errors, empty), float(errors.sum() / labels.size)
 
@@ -134,10 +134,10 @@ def _split(
     empty = empty[:count]
     worst = np.argsort(-errors, kind="stable")[:count]
     spread = np.sqrt(variances[worst])
-    centers = np.array(means)
-    centers[empty] = means[worst] + spread
-    centers[worst] = means[worst] - spread
-    return centers
+    centres = np.array(means)
+    centres[empty] = means[worst] + spread
+    centres[worst] = means[worst] - spread
+    return centres
 
 
 def _to_image(picture: np.ndarray) -> Image:
@@ -149,6 +149,6 @@ def _to_image(picture: np.ndarray) -> Image:
     return Image.frombuffer("RGB", (width, height), data, "raw", "BGR", 0, 1)
 
 
-def _to_bytes(colors: np.ndarray) -> bytes:
+def _to_bytes(colours: np.ndarray) -> bytes:
     """(256, 3) RGB in any range as 768 bytes."""
-    return bytes(np.clip(np.rint(colors), 0, 255).astype(np.uint8).tobytes())
+    return bytes(np.clip(np.rint(colours), 0, 255).astype(np.uint8).tobytes())

@@ -50,7 +50,7 @@ class SinkOptions:
 
 
 class Sink(Protocol):
-    """Takes the frames of a run one by one and makes one output of them.
+    """Take the frames of a run one by one and make one output of them.
 
     As a context manager it finishes on a normal exit and aborts on any exception, Ctrl-C included.
 
@@ -61,14 +61,19 @@ class Sink(Protocol):
         """Whether ``write`` needs the drawn picture; when no sink does, drawing can be left out."""
         ...
 
+    @property
+    def dropped(self) -> int:
+        """How many frames were left out because the format can't show them so fast."""
+        ...
+
     def write(self, frame: Frame, picture: Optional[np.ndarray], hands: Sequence[HandPose]) -> None:
-        """Adds one frame; ``picture`` is (H, W, 3) uint8 BGR and may be reused by the caller."""
+        """Add one frame; ``picture`` is (H, W, 3) uint8 BGR and may be reused by the caller."""
 
     def finish(self) -> None:
-        """Completes the output and makes it visible under its name; later calls do nothing."""
+        """Complete the output and make it visible under its name; later calls do nothing."""
 
     def abort(self) -> None:
-        """Removes everything written so far; later calls do nothing."""
+        """Remove everything written so far; later calls do nothing."""
 
     def __enter__(self) -> Sink: ...
 
@@ -102,7 +107,7 @@ class FileSink:
         self._closed = False
 
     def write(self, frame: Frame, picture: Optional[np.ndarray], hands: Sequence[HandPose]) -> None:
-        """Adds one frame.
+        """Add one frame.
 
         Raises:
             OutputError: The sink is closed, the picture is missing or of the wrong form, the time
@@ -120,7 +125,7 @@ class FileSink:
             raise disk_error(self.path, cause) from cause
 
     def finish(self) -> None:
-        """Completes the file and gives it its name; does nothing on a closed sink.
+        """Complete the file and give it its name; do nothing on a closed sink.
 
         Raises:
             OutputError: No frame came, the name is taken meanwhile, or the disk or the encoder
@@ -139,7 +144,7 @@ class FileSink:
             self.abort()
 
     def abort(self) -> None:
-        """Removes the temporary file; does nothing on a closed sink."""
+        """Remove the temporary file; do nothing on a closed sink."""
         if self._closed:
             return
         self._closed = True
@@ -147,6 +152,11 @@ class FileSink:
             self._release()
         finally:
             self._file.discard()
+
+    @property
+    def dropped(self) -> int:
+        """How many frames were left out; none, unless a subclass says so."""
+        return 0
 
     def __enter__(self: _FileSinkT) -> _FileSinkT:
         return self
@@ -169,7 +179,7 @@ class FileSink:
         raise NotImplementedError
 
     def _release(self) -> None:
-        """Frees what is held beside the file; called more than once."""
+        """Free what is held beside the file; called more than once."""
 
 
 def require_picture(

@@ -40,12 +40,19 @@ def open_model(path: Path, options: SessionOptions) -> OnnxRuntimeSession:
 
     Raises:
         MissingExtraError: onnxruntime is not installed.
+        DeviceError: It is installed but can't be loaded.
         ModelFileError: The file is damaged, unsafe, or not one that ONNX Runtime takes.
     """
     try:
         import onnxruntime
-    except ImportError as error:
+    except ModuleNotFoundError as error:
         raise MissingExtraError.for_module("onnxruntime", "host", "running an .onnx") from error
+    except ImportError as error:
+        raise DeviceError(
+            "onnxruntime is installed but can't be loaded",
+            why=str(error),
+            fix="pip install --force-reinstall onnxruntime",
+        ) from error
     read_onnx_summary(path)  # refuses damaged files and weights from outside the folder
     settings = onnxruntime.SessionOptions()
     settings.log_severity_level = _ERRORS_ONLY

@@ -1,0 +1,67 @@
+"""What a run says about itself: percentiles, shares, and the table a person reads."""
+
+from __future__ import annotations
+
+from typing import Dict, Iterable
+
+import pytest
+
+from atlas_hpe_pipelines.overlap import StageTimes
+from atlas_hpe_pipelines.run_report import OutputReport, RunReport, format_run_report, report_stages
+
+
+def stage_times(times_ms: Iterable[float]) -> StageTimes:
+    times = StageTimes()
+    for time_ms in times_ms:
+        times.add(time_ms / 1000)
+    return times
+
+
+def known_times() -> Dict[str, StageTimes]:
+    """1..100 ms in an order that is not sorted, and a stage that takes a third of that."""
+    return {
+        "decode": stage_times(range(100, 0, -1)),
+        "infer": stage_times([505.0] * 5),
+    }
+
+
+def make_report(times: Dict[str, StageTimes]) -> RunReport:
+    return RunReport(
+        source="clip.mp4",
+        model="tiny hand",
+        backend="onnxruntime",
+        frames=100,
+        frames_with_hand=97,
+        total_s=8.0,
+        frames_per_s=12.5,
+        stages=report_stages(times),
+        outputs=(OutputReport("hands.gif", 0),),
+        warnings=(),
+    )
+
+
+def test_stages_come_in_order_with_percentiles_total_and_share() -> None:
+    decode, infer = report_stages(known_times())
+    assert (decode.name, infer.name) == ("decode", "infer")
+    assert (decode.p50_ms, decode.p95_ms) == (pytest.approx(50), pytest.approx(95))
+    assert (infer.p50_ms, infer.p95_ms) == (pytest.approx(505), pytest.approx(505))
+    assert (decode.total_ms, infer.total_ms) == (pytest.approx(5050), pytest.approx(2525))
+    assert (decode.share, infer.share) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
+
+
+def test_stages_that_never_worked_have_no_share() -> None:
+    (stage,) = report_stages({"decode": StageTimes()})
+    assert (stage.p50_ms, stage.p95_ms, stage.total_ms, stage.share) == (0, 0, 0, 0)
+
+
+def test_the_table_shows_rate_hands_and_a_row_for_each_stage() -> None:
+    head, hands, _, *table = format_run_report(make_report(known_times())).splitlines()
+    assert head.startswith("100 frames in 8.00 s = 12.5 frames/s (measured on this machine")
+    assert "onnxruntime" in head
+    assert hands == "a hand in 97 of 100 frames"
+    assert [row.split() for row in table] == [
+        ["stage", "p50", "ms", "p95", "ms", "share"],
+        ["decode", "50.00", "95.00", "67%"],
+        ["infer", "505.00", "505.00", "33%"],
+    ]
+    assert len({len(row) for row in table}) == 1, "columns do not line up"
