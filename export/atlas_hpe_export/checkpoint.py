@@ -23,6 +23,8 @@ __all__ = ["Checkpoint", "load_checkpoint"]
 #: Where training programs put the state dict, in the order of the search.
 _NESTED_KEYS = ("state_dict", "model_state_dict", "model")
 _COUNTER = "num_batches_tracked"
+#: DataParallel, torch.compile, and the attribute in which Lightning modules keep their network.
+_WRAPPER_PREFIXES = ("module.", "_orig_mod.", "model.")
 # What the weights-only unpickler and the zip reader raise on damaged input.
 _LOAD_ERRORS = (
     pickle.UnpicklingError,
@@ -45,7 +47,7 @@ class Checkpoint:
     """The weights of a network.
 
     Attributes:
-        state_dict: Name -> tensor on the CPU, without the prefix ``module.``.
+        state_dict: Name -> tensor on the CPU, without the prefixes of wrappers.
         sha256: Hash of the file.
         path: The file.
         key: Where in the file the weights were, None when they were all of it.
@@ -179,8 +181,8 @@ def _oddity(name: str, value: Tensor) -> str:
 
 
 def _strip_prefix(state_dict: Dict[str, Tensor]) -> Dict[str, Tensor]:
-    """Remove the ``module.`` that DataParallel puts before every name."""
-    prefix = "module."
-    if not all(name.startswith(prefix) for name in state_dict):
-        return state_dict
-    return {name[len(prefix) :]: value for name, value in state_dict.items()}
+    """Remove what a wrapper has put before every name; wrappers may be nested."""
+    for prefix in _WRAPPER_PREFIXES:
+        if all(name.startswith(prefix) for name in state_dict):
+            return _strip_prefix({name[len(prefix) :]: item for name, item in state_dict.items()})
+    return state_dict

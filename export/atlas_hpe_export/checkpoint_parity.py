@@ -61,7 +61,7 @@ def compare_checkpoint(
     summary = read_onnx_summary(model_path)
     card = load_card(model_path)
     checkpoint = load_checkpoint(checkpoint_path)
-    spec = recognise(checkpoint.state_dict, arch)
+    spec = recognise(checkpoint.state_dict, arch, where=checkpoint.path)
     _check_same_interface(spec, summary.inputs, summary.outputs, Path(model_path))
     network, _ = build_network(checkpoint, spec)
     repair_batch_norms(network)

@@ -65,7 +65,7 @@ def export_checkpoint(
     checkpoint = load_checkpoint(checkpoint_path)
     if out_path.exists() and out_path.samefile(checkpoint.path):
         raise OutputError("the output is the checkpoint itself", where=out_path, fix="change --out")
-    spec = recognise(checkpoint.state_dict, arch)
+    spec = recognise(checkpoint.state_dict, arch, where=checkpoint.path)
     module, notes = build_network(checkpoint, spec)
     return run_export(
         ExportJob(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Dict, Mapping, Optional, Tuple
 
 import torch
@@ -51,7 +52,9 @@ class Difference:
         return "; ".join(parts) or "no difference"
 
 
-def recognise(state_dict: Mapping[str, Tensor], arch: Optional[str] = None) -> NetworkSpec:
+def recognise(
+    state_dict: Mapping[str, Tensor], arch: Optional[str] = None, *, where: Optional[Path] = None
+) -> NetworkSpec:
     """Find the network that a state dict belongs to.
 
     ``num_batches_tracked`` counts for nothing here, and missing statistics of a batch norm are left
@@ -60,6 +63,7 @@ def recognise(state_dict: Mapping[str, Tensor], arch: Optional[str] = None) -> N
     Args:
         state_dict: Name -> tensor.
         arch: Name of the network; None to try all of ``NETWORKS``.
+        where: File of the weights, for messages.
 
     Raises:
         UsageError: ``arch`` is no network.
@@ -80,13 +84,14 @@ def recognise(state_dict: Mapping[str, Tensor], arch: Optional[str] = None) -> N
     if arch is not None:
         raise CheckpointError(
             f"the weights do not fit the network '{arch}'",
+            where=where,
             why=str(difference),
             fix="leave out --arch to have the network recognised",
         )
     raise CheckpointError(
         "the weights fit no network of this toolkit",
-        why=f"nearest is '{spec.name}', with {difference.count} of {len(shapes)} names different: "
-        f"{difference}",
+        where=where,
+        why=f"nearest is '{spec.name}', {difference.count} differences: {difference}",
         fix="for another network use atlas_hpe.export_onnx(module, example_inputs, path) in Python",
     )
 

@@ -86,7 +86,7 @@ def test_damage_anywhere_is_a_clear_error_or_harmless(legacy: bool, tmp_path: Pa
 
 @pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
 @pytest.mark.parametrize("key", [None, "state_dict", "model_state_dict", "model"])
-@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("prefix", ["", "module.", "_orig_mod.", "model.", "model._orig_mod."])
 def test_weights_are_found_in_every_wrapping(
     legacy: bool, key: Optional[str], prefix: str, tmp_path: Path
 ) -> None:

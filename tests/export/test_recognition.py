@@ -45,7 +45,7 @@ def test_strangers_are_told_the_nearest_network_and_the_differences() -> None:
     with pytest.raises(CheckpointError) as caught:
         recognise(weights)
     text = str(caught.value)
-    assert "nearest is 'shallow_unet', with 3 of" in text
+    assert "nearest is 'shallow_unet', 3 differences" in text
     assert "1 missing: conv_out.0.weight" in text
     assert "1 unexpected: head.weight" in text
     assert "conv_up1.double_conv.1.weight (64, 96, 3, 3) for (64, 192, 3, 3)" in text
