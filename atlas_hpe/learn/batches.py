@@ -1,0 +1,170 @@
+"""Batches as a pure function of (seed, step): the same pair always gives the same pictures.
+
+That makes resuming exact without saving the state of any random generator.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Generator, List, Sequence
+
+import cv2
+import numpy as np
+
+from atlas_hpe.errors import InputError
+from atlas_hpe.hands import NUM_JOINTS
+from atlas_hpe.learn.hand_images import EmptyImage, HandImage, source_weights
+from atlas_hpe.learn.photometry import degrade, draw_texture, occlude, vary_colour
+from atlas_hpe.learn.warp import WarpedHand, WarpRange, crop_affine, warp_hand, warp_image
+
+__all__ = ["Batch", "Mixture", "Pool", "make_batch", "make_hand", "prefetch_batches"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """N training pictures.
+
+    Attributes:
+        images: (N, S, S, 3) RGB uint8.
+        joints: (N, 21, 2) float32 in [0, 1] of the crop; zeros where there is no hand.
+        has_hand: (N,) float32, 1 or 0.
+        right: (N,) float32 probability of a right hand; 0.5 where there is no hand.
+    """
+
+    images: np.ndarray
+    joints: np.ndarray
+    has_hand: np.ndarray
+    right: np.ndarray
+
+
+@dataclass(frozen=True)
+class Pool:
+    """One kind of hand pictures and its share of each batch."""
+
+    hands: Sequence[HandImage]
+    share: float
+    cumulative: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not self.hands:
+            raise InputError("a pool of hand pictures is empty", fix="leave it out")
+        object.__setattr__(self, "cumulative", source_weights(self.hands))
+
+    def draw(self, rng: np.random.Generator) -> HandImage:
+        """One picture, sources balanced."""
+        index = int(np.searchsorted(self.cumulative, rng.random(), side="right"))
+        return self.hands[min(index, len(self.hands) - 1)]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """What a batch is made of.
+
+    Attributes:
+        pools: kinds of hands; their shares are scaled to what the negatives leave.
+        empty: pictures for negatives, backgrounds and occluders.
+        negative_share: share of pictures without a hand.
+        size_px: side of the network's input.
+        span: geometry.
+    """
+
+    pools: Sequence[Pool]
+    empty: Sequence[EmptyImage]
+    negative_share: float = 0.18
+    size_px: int = 128
+    span: WarpRange = field(default_factory=WarpRange)
+
+
+def _hand_free_cut(rng: np.random.Generator, mixture: Mixture) -> np.ndarray:
+    """A random square of a picture that touches no labelled hand; a texture where none is found."""
+    size = mixture.size_px
+    if not mixture.empty or rng.random() < 0.1:
+        return draw_texture(rng, size)
+    picture = mixture.empty[int(rng.integers(len(mixture.empty)))]
+    height, width = picture.image.shape[:2]
+    for _ in range(6):
+        side = rng.uniform(0.3, 1.0) * min(height, width)
+        half = side / 2
+        centre = np.array([rng.uniform(half, width - half), rng.uniform(half, height - half)])
+        low, high = centre - 0.75 * side, centre + 0.75 * side
+        boxes = picture.hand_boxes
+        hit = (
+            (boxes[:, 2] > low[0])
+            & (boxes[:, 0] < high[0])
+            & (boxes[:, 3] > low[1])
+            & (boxes[:, 1] < high[1])
+        )
+        if not hit.any():
+            matrix = crop_affine(centre, side, rng.uniform(-np.pi, np.pi), 1.0, size)
+            cut = warp_image(picture.image, matrix, size, cv2.BORDER_REFLECT_101)
+            return np.ascontiguousarray(cut[:, ::-1]) if rng.random() < 0.5 else cut
+    return draw_texture(rng, size)
+
+
+def _finish(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    if rng.random() < 0.9:
+        image = vary_colour(rng, image)
+    return degrade(rng, image)
+
+
+def make_hand(rng: np.random.Generator, hand: HandImage, mixture: Mixture) -> WarpedHand:
+    """One augmented hand picture."""
+    background = _hand_free_cut(rng, mixture) if rng.random() < 0.35 else None
+    view = warp_hand(rng, hand, mixture.span, mixture.size_px, background)
+    image = view.image
+    if rng.random() < 0.2:
+        image = occlude(rng, image, background)
+    return WarpedHand(_finish(rng, image), view.joints, view.right)
+
+
+def _counts(mixture: Mixture, size: int) -> List[int]:
+    """How many pictures of each pool; the rest of `size` is negatives."""
+    total = sum(pool.share for pool in mixture.pools)
+    hands = size - round(size * mixture.negative_share)
+    edges = np.round(np.cumsum([pool.share for pool in mixture.pools]) / total * hands).astype(int)
+    return [int(count) for count in np.diff(np.concatenate(([0], edges)))]
+
+
+def make_batch(mixture: Mixture, seed: int, step: int, size: int) -> Batch:
+    """Batch number `step` of the run with `seed`."""
+    side = mixture.size_px
+    images = np.empty((size, side, side, 3), np.uint8)
+    joints = np.zeros((size, NUM_JOINTS, 2), np.float32)
+    has_hand, right = np.zeros(size, np.float32), np.full(size, 0.5, np.float32)
+    plan = [
+        pool for pool, count in zip(mixture.pools, _counts(mixture, size)) for _ in range(count)
+    ]
+    for row in range(size):
+        rng = np.random.default_rng((seed, step, row))
+        if row < len(plan):
+            view = make_hand(rng, plan[row].draw(rng), mixture)
+            image, joints[row], right[row], has_hand[row] = view.image, view.joints, view.right, 1.0
+        else:
+            image = _finish(rng, _hand_free_cut(rng, mixture))
+        images[row] = image[:, :, ::-1]
+    return Batch(images, joints, has_hand, right)
+
+
+def prefetch_batches(
+    mixture: Mixture, seed: int, first_step: int, size: int, ahead: int = 6
+) -> Generator[Batch, None, None]:
+    """Endless batches from `first_step` on, made by one background thread.
+
+    A thread is enough: OpenCV releases the interpreter while it works, and torch does too. What
+    goes wrong in the thread is raised here.
+    """
+    steps = itertools.count(first_step)
+    with ThreadPoolExecutor(1, thread_name_prefix="batches") as worker:
+        pending = deque(
+            worker.submit(make_batch, mixture, seed, next(steps), size) for _ in range(ahead)
+        )
+        try:
+            while True:
+                pending.append(worker.submit(make_batch, mixture, seed, next(steps), size))
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()

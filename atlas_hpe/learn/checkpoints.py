@@ -1,0 +1,105 @@
+"""Training checkpoints (exact resume) and plain weight files (what ships)."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Dict
+
+import torch
+from torch import Tensor, nn
+
+from atlas_hpe.errors import CheckpointError
+
+__all__ = [
+    "FORMAT_VERSION",
+    "load_training",
+    "load_weights",
+    "plain_weights",
+    "save_training",
+    "save_weights",
+]
+
+FORMAT_VERSION = 1
+
+
+def _save(document: object, path: Path) -> None:
+    # A run may be killed at any time; a half-written file must never carry the final name.
+    partial = path.with_name(path.name + ".partial")
+    torch.save(document, partial)
+    partial.replace(path)
+
+
+def save_training(path: Path, state: Dict[str, object]) -> None:
+    """Write what a resumed run needs: tensors, numbers, text and containers of them."""
+    _save({"format": FORMAT_VERSION, **state}, path)
+
+
+def load_training(path: Path) -> Dict[str, object]:
+    """Read what `save_training` wrote.
+
+    Raises:
+        CheckpointError: missing, damaged, or of another format.
+    """
+    fix = "give the --out folder of an interrupted run, or leave --resume out"
+    try:
+        document = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            "there is no training checkpoint to resume", where=path, fix=fix
+        ) from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise CheckpointError(
+            "the training checkpoint can't be read", where=path, why=str(error), fix=fix
+        ) from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT_VERSION:
+        raise CheckpointError("the training checkpoint has another format", where=path, fix=fix)
+    return document
+
+
+def plain_weights(model: nn.Module) -> Dict[str, Tensor]:
+    """Contiguous float tensors for shipping, without the batch counters of training."""
+    kept = {
+        name: value
+        for name, value in model.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    return {name: value.detach().to("cpu").contiguous().clone() for name, value in kept.items()}
+
+
+def save_weights(path: Path, model: nn.Module) -> None:
+    """Write a plain state dict that loads with `weights_only=True`."""
+    _save(plain_weights(model), path)
+
+
+def load_weights(path: Path, model: nn.Module) -> None:
+    """Load a plain state dict into `model`.
+
+    Raises:
+        CheckpointError: missing, damaged, or made for another network.
+    """
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+        missing, unexpected = model.load_state_dict(weights, strict=False)
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        EOFError,
+        OSError,
+        TypeError,
+        AttributeError,
+    ) as error:
+        raise CheckpointError(
+            "the weights can't be loaded",
+            where=path,
+            why=str(error),
+            fix="train again or give another file",
+        ) from error
+    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if missing or unexpected:
+        raise CheckpointError(
+            "the weights belong to another network",
+            where=path,
+            why=f"missing {missing[:3]}, unexpected {list(unexpected)[:3]}",
+            fix="check which network made the file",
+        )

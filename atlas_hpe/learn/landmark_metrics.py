@@ -1,0 +1,178 @@
+"""How good the hand-landmark network is: NME, score quality, presence and handedness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict, List, Optional, Sequence, Tuple
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from atlas_hpe.learn.hand_images import HandImage, bounding_box
+from atlas_hpe.learn.warp import apply_affine_2d, crop_affine, warp_image
+from atlas_hpe.nets.hand_landmark import MEAN_RGB, STD_RGB, HandLandmark
+
+__all__ = [
+    "Predictions",
+    "Quality",
+    "by_angle",
+    "by_source",
+    "cut_tracker_crop",
+    "joint_errors",
+    "measure",
+    "normalise_images",
+    "predict_hands",
+    "run_network",
+]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Outputs for N crops, with the truth where there is one.
+
+    joints, truth (N, 21, 2) in [0, 1]; score (N, 21); presence, right, true_right (N,); sources N
+    names.
+    """
+
+    joints: np.ndarray
+    score: np.ndarray
+    presence: np.ndarray
+    right: np.ndarray
+    truth: np.ndarray
+    true_right: np.ndarray
+    sources: Sequence[str]
+
+
+def normalise_images(images: np.ndarray) -> Tensor:
+    """(N, S, S, 3) RGB uint8 -> (N, 3, S, S) float32, mean and std of the card, channels last."""
+    mean, std = torch.tensor(MEAN_RGB), torch.tensor(STD_RGB)
+    pixels = torch.from_numpy(images).to(torch.float32)
+    return ((pixels - mean) / std).permute(0, 3, 1, 2)
+
+
+def cut_tracker_crop(
+    hand: HandImage, size_px: int, angle_rad: float = 0.0, scale: float = 1.7
+) -> Tuple[np.ndarray, np.ndarray]:
+    """The crop a tracker would give, `scale` x hand box, and the joints in [0, 1] of it.
+
+    Returns:
+        (S, S, 3) RGB uint8 and (21, 2) float32.
+    """
+    x0, y0, x1, y1 = bounding_box(hand.joints_px)
+    centre, side = np.array([(x0 + x1) / 2, (y0 + y1) / 2]), scale * max(x1 - x0, y1 - y0)
+    matrix = crop_affine(centre, side, angle_rad, 1.0, size_px)
+    image = warp_image(hand.image, matrix, size_px, cv2.BORDER_REPLICATE)
+    joints = apply_affine_2d(matrix, hand.joints_px) / size_px
+    return np.ascontiguousarray(image[:, :, ::-1]), joints.astype(np.float32)
+
+
+@torch.no_grad()
+def run_network(model: HandLandmark, images: np.ndarray, batch: int = 64) -> List[np.ndarray]:
+    """(N, S, S, 3) RGB uint8 -> joints (N, 21, 2), score (N, 21), presence, right (N, 1)."""
+    parts: List[List[np.ndarray]] = [[], [], [], []]
+    for first in range(0, len(images), batch):
+        outputs = model(normalise_images(images[first : first + batch]))
+        for part, output in zip(parts, outputs):
+            part.append(output.numpy())
+    return [np.concatenate(part) for part in parts]
+
+
+def predict_hands(
+    model: HandLandmark,
+    hands: Sequence[HandImage],
+    size_px: int,
+    angle_rad: float = 0.0,
+    scale: float = 1.7,
+) -> Predictions:
+    """Run the network on tracker crops of labelled hands."""
+    cuts = [cut_tracker_crop(hand, size_px, angle_rad, scale) for hand in hands]
+    joints, score, presence, right = run_network(model, np.stack([image for image, _ in cuts]))
+    truth = np.stack([label for _, label in cuts])
+    true_right = np.array([hand.right for hand in hands])
+    return Predictions(
+        joints, score, presence[:, 0], right[:, 0], truth, true_right, [h.source for h in hands]
+    )
+
+
+def joint_errors(predictions: Predictions) -> np.ndarray:
+    """(N, 21) distances as a share of the longer side of the true hand box."""
+    spans = predictions.truth.max(axis=1) - predictions.truth.min(axis=1)
+    distances = np.linalg.norm(predictions.joints - predictions.truth, axis=2)
+    errors: np.ndarray = distances / spans.max(axis=1)[:, None]
+    return errors
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Figures over one set.
+
+    Attributes:
+        count: crops.
+        nme: mean joint error over the hand box side.
+        pck10: share of joints within a tenth of the hand box.
+        score_correlation: rank correlation between score and minus error, joint by joint.
+        mean_score: mean of the joint scores (calibrated when it equals pck10).
+        right_accuracy: share of correct hand sides among labels surer than 0.8; None without any.
+        mean_presence: mean presence.
+    """
+
+    count: int
+    nme: float
+    pck10: float
+    score_correlation: float
+    mean_score: float
+    right_accuracy: Optional[float]
+    mean_presence: float
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    order: np.ndarray = np.argsort(np.argsort(values.reshape(-1))).astype(np.float64)
+    return order
+
+
+def measure(predictions: Predictions) -> Quality:
+    """All figures of one set of predictions."""
+    errors = joint_errors(predictions)
+    correlation = float(np.corrcoef(_ranks(predictions.score), _ranks(-errors))[0, 1])
+    sure = np.abs(predictions.true_right - 0.5) > 0.3
+    agree = (predictions.right > 0.5) == (predictions.true_right > 0.5)
+    accuracy = float(agree[sure].mean()) if sure.any() else None
+    return Quality(
+        len(errors),
+        float(errors.mean()),
+        float((errors < 0.1).mean()),
+        correlation,
+        float(predictions.score.mean()),
+        accuracy,
+        float(predictions.presence.mean()),
+    )
+
+
+def by_source(predictions: Predictions) -> Dict[str, Quality]:
+    """The figures per source."""
+    table = {}
+    for source in sorted(set(predictions.sources)):
+        rows = np.array([name == source for name in predictions.sources])
+        part = Predictions(
+            predictions.joints[rows],
+            predictions.score[rows],
+            predictions.presence[rows],
+            predictions.right[rows],
+            predictions.truth[rows],
+            predictions.true_right[rows],
+            [source] * int(rows.sum()),
+        )
+        table[source] = measure(part)
+    return table
+
+
+def by_angle(
+    model: HandLandmark, hands: Sequence[HandImage], size_px: int, angles_deg: Sequence[int]
+) -> Dict[int, float]:
+    """NME for crops turned by each angle."""
+    return {
+        angle: measure(predict_hands(model, hands, size_px, float(np.deg2rad(angle)))).nme
+        for angle in angles_deg
+    }
