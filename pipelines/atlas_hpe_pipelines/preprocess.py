@@ -28,8 +28,8 @@ def input_affine(spec: PreprocessSpec, region: Box) -> np.ndarray:
 def crop_picture(image: np.ndarray, affine: np.ndarray, spec: PreprocessSpec) -> np.ndarray:
     """Cut the input out of a picture.
 
-    Where the picture shrinks by two or more it is averaged down by a whole factor first, as an
-    area filter does, so that fine texture does not alias.
+    Where the picture shrinks by two or more it is halved as often first, averaging as an area
+    filter does, so that fine texture does not alias.
 
     Args:
         image: (H, W, 3) uint8, BGR.
@@ -40,9 +40,9 @@ def crop_picture(image: np.ndarray, affine: np.ndarray, spec: PreprocessSpec) ->
         (height_px, width_px, 3) uint8, BGR.
     """
     scale = math.sqrt(abs(float(np.linalg.det(affine[:, :2]))))
-    factor = int(1 / scale)
-    if factor >= 2:
-        image, affine = _shrink(image, affine, factor, spec)
+    halvings = int(math.log2(1 / scale)) if scale < 1 else 0
+    if halvings:
+        image, affine = _shrink(image, affine, halvings, spec)
     mean_bgr = spec.mean[::-1] if spec.colour == "rgb" else spec.mean
     return np.asarray(
         cv2.warpAffine(
@@ -57,18 +57,21 @@ def crop_picture(image: np.ndarray, affine: np.ndarray, spec: PreprocessSpec) ->
 
 
 def _shrink(
-    image: np.ndarray, affine: np.ndarray, factor: int, spec: PreprocessSpec
+    image: np.ndarray, affine: np.ndarray, halvings: int, spec: PreprocessSpec
 ) -> Tuple[np.ndarray, np.ndarray]:
-    """Average the part of the picture that the input shows down by ``factor``."""
+    """Halve the part of the picture that the input shows; OpenCV is fastest at exact halves."""
+    factor = 2**halvings
     corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * (spec.width_px, spec.height_px)
     seen = apply_affine(invert_affine(affine), corners)
     limits = np.array([image.shape[1], image.shape[0]])
     low = np.clip(np.floor(seen.min(axis=0)).astype(int) - factor, 0, limits - 1)
     high = np.clip(np.ceil(seen.max(axis=0)).astype(int) + factor, low + 1, limits)
-    part = image[low[1] : high[1], low[0] : high[0]]
-    size = tuple(math.ceil(side / factor) for side in (high - low).tolist())
-    small = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
-    ratio = (high - low) / np.array(size)  # source pixels per small pixel, close to factor
+    small = image[low[1] : high[1], low[0] : high[0]]
+    for _ in range(halvings):
+        half = ((small.shape[1] + 1) // 2, (small.shape[0] + 1) // 2)
+        small = cv2.resize(small, half, interpolation=cv2.INTER_AREA)
+    # Source pixels per small pixel; close to factor, as odd sides are rounded up.
+    ratio = (high - low) / np.array([small.shape[1], small.shape[0]])
     linear = affine[:, :2] * ratio
     shift = affine[:, :2] @ low + affine[:, 2]
     return small, np.hstack([linear, shift[:, None]])

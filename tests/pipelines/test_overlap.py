@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atlas_hpe_pipelines.overlap import Channel, Stage, StageTimes, overlap
+from atlas_hpe_pipelines.overlap import Stage, StageTimes, overlap
 
 
 def live_threads() -> List[str]:
@@ -109,12 +110,33 @@ def test_a_slow_reader_holds_the_source_back() -> None:
         assert len(produced) < 20
 
 
-def test_a_cancelled_channel_refuses_items() -> None:
-    channel: Channel[int] = Channel()
-    assert channel.put(1)
-    channel.cancel()
-    assert not channel.put(2)
-    assert list(channel) == []
+def test_one_worker_is_enough(tmp_path: Path) -> None:
+    steps = [Stage(f"s{i}", lambda value: value + 1) for i in range(3)]
+    assert list(overlap(range(50), "source", steps, {}, workers=1)) == list(range(3, 53))
+
+
+@settings(max_examples=30)
+@given(
+    workers=st.integers(1, 5),
+    failing=st.lists(st.tuples(st.integers(0, 2), st.integers(0, 12)), max_size=3),
+)
+def test_the_first_failing_item_decides(workers: int, failing: List[tuple]) -> None:
+    def work(step: int, value: int) -> int:
+        if (step, value) in failing:
+            raise ValueError(f"{value}")
+        return value
+
+    steps = [Stage(f"s{i}", functools.partial(work, i)) for i in range(3)]
+    seen: List[int] = []
+    first = min((value for _, value in failing), default=12)
+    running = overlap(range(12), "source", steps, {}, workers=workers)
+    if first < 12:
+        with pytest.raises(ValueError, match=f"^{first}$"):
+            seen.extend(running)
+    else:
+        seen.extend(running)
+    assert seen == list(range(first))
+    assert live_threads() == []
 
 
 def test_percentiles_are_nearest_rank() -> None:

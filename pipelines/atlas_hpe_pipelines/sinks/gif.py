@@ -52,6 +52,7 @@ class GifSink(FileSink):
         self._loop = options.loop
         self._clock = FrameClock(_TICKS_PER_S, min_ticks=_MIN_DELAY_CS, fps=options.fps)
         self._palettes = PaletteTracker()
+        self._encoder = gif_format.PictureEncoder()
         # Encoded frames whose delay is not settled: the last one, and the one before it, which
         # takes over the time of the last one if that turns out too short to stand alone.
         self._last: Optional[bytes] = None
@@ -73,7 +74,7 @@ class GifSink(FileSink):
         else:
             self._write_before()
             self._before, self._before_cs = self._last, ticks
-        self._last = gif_format.encode_picture(*self._palettes.index(shrink(image, self._size_px)))
+        self._last = self._encoder.encode(*self._palettes.index(shrink(image, self._size_px)))
 
     def _complete(self) -> None:
         if self._last is None:
@@ -92,6 +93,9 @@ class GifSink(FileSink):
             self._before, self._before_cs = self._last, max(remaining_cs, _MIN_DELAY_CS)
             self._write_before()
         self._file.write(gif_format.TRAILER)
+
+    def _release(self) -> None:
+        self._encoder.close()
 
     def _write_before(self) -> None:
         if self._before is None:

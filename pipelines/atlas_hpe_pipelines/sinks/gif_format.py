@@ -7,12 +7,13 @@ own writer keeps every frame in memory until the end.
 from __future__ import annotations
 
 import struct
+import tempfile
 from typing import TYPE_CHECKING, Optional, Tuple
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["MAX_DELAY_CS", "TRAILER", "encode_delay", "encode_header", "encode_picture"]
+__all__ = ["MAX_DELAY_CS", "TRAILER", "PictureEncoder", "encode_delay", "encode_header"]
 
 # The delay is an unsigned 16-bit field (section 23).
 MAX_DELAY_CS = 0xFFFF
@@ -45,16 +46,36 @@ def encode_delay(delay_cs: int) -> bytes:
     return b"!\xf9\x04" + struct.pack("<BHB", _KEEP_PICTURE_FLAGS, delay_cs, 0) + b"\x00"
 
 
-def encode_picture(indexed: Image, palette: bytes) -> bytes:
-    """One picture with its own colours.
+class PictureEncoder:
+    """Turns pictures into GIF images, without holding the interpreter lock for the LZW.
 
-    Args:
-        indexed: Pillow image of mode P; only its indices are used.
-        palette: 256 RGB colours, 768 bytes.
-
-    Returns:
-        Image descriptor, colour table and LZW data.
+    Pillow releases the lock only when its encoder writes to a real file, so the codes go through a
+    scratch file; it stays in the page cache. The other stages of a pipeline work meanwhile.
     """
-    descriptor = b"," + struct.pack("<HHHHB", 0, 0, *indexed.size, _LOCAL_TABLE_FLAGS)
-    # The encoder's output is cut into the sub-blocks of section 15 already; 0 ends them.
-    return descriptor + palette + _CODE_BITS + indexed.tobytes("gif", "P") + b"\x00"
+
+    def __init__(self) -> None:
+        self._scratch = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+
+    def encode(self, indexed: Image, palette: bytes) -> bytes:
+        """One picture with its own colours.
+
+        Args:
+            indexed: Pillow image of mode P; only its indices are used.
+            palette: 256 RGB colours, 768 bytes.
+
+        Returns:
+            Image descriptor, colour table and LZW data.
+        """
+        from PIL import ImageFile
+
+        descriptor = b"," + struct.pack("<HHHHB", 0, 0, *indexed.size, _LOCAL_TABLE_FLAGS)
+        self._scratch.seek(0)
+        self._scratch.truncate()
+        ImageFile._save(indexed, self._scratch, [("gif", (0, 0, *indexed.size), 0, "P")])  # type: ignore[list-item]
+        self._scratch.seek(0)
+        # The encoder's output is cut into the sub-blocks of section 15 already; 0 ends them.
+        return descriptor + palette + _CODE_BITS + self._scratch.read() + b"\x00"
+
+    def close(self) -> None:
+        """Remove the scratch file."""
+        self._scratch.close()
