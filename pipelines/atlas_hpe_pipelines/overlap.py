@@ -2,8 +2,8 @@
 
 Each step, the source first, works on one item at a time and hands it on in order. A few workers
 share the steps: whoever is free takes the furthest step that has an item waiting and room behind
-it. A thread for each step did the same work 30 % slower on two cores, because the steps took the
-cores from each other. OpenCV, ONNX Runtime and Pillow release the interpreter lock while they work.
+it. A thread for each step did the same work a quarter slower on two cores: the steps took the cores
+from each other. OpenCV, ONNX Runtime and Pillow release the interpreter lock while they work.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class GifSink(FileSink):
         self._loop = options.loop
         self._clock = FrameClock(_TICKS_PER_S, min_ticks=_MIN_DELAY_CS, fps=options.fps)
         self._palettes = PaletteTracker()
-        self._encoder = gif_format.PictureEncoder()
+        self._encoder = gif_format.PictureEncoder(path.resolve().parent)
         # Encoded frames whose delay is not settled: the last one, and the one before it, which
         # takes over the time of the last one if that turns out too short to stand alone.
         self._last: Optional[bytes] = None

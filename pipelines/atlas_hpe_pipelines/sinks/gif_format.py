@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import struct
 import tempfile
-from typing import TYPE_CHECKING, Optional, Tuple
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Optional, Tuple
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -51,10 +52,14 @@ class PictureEncoder:
 
     Pillow releases the lock only when its encoder writes to a real file, so the codes go through a
     scratch file; it stays in the page cache. The other stages of a pipeline work meanwhile.
+
+    Args:
+        folder: Where the scratch file may be; it has no name there.
     """
 
-    def __init__(self) -> None:
-        self._scratch = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._scratch: Optional[IO[bytes]] = None
 
     def encode(self, indexed: Image, palette: bytes) -> bytes:
         """One picture with its own colours.
@@ -69,13 +74,17 @@ class PictureEncoder:
         from PIL import ImageFile
 
         descriptor = b"," + struct.pack("<HHHHB", 0, 0, *indexed.size, _LOCAL_TABLE_FLAGS)
+        if self._scratch is None:
+            self._scratch = tempfile.TemporaryFile(dir=str(self._folder))
         self._scratch.seek(0)
         self._scratch.truncate()
-        ImageFile._save(indexed, self._scratch, [("gif", (0, 0, *indexed.size), 0, "P")])  # type: ignore[list-item]
+        tile = ("gif", (0, 0, *indexed.size), 0, "P")
+        ImageFile._save(indexed, self._scratch, [tile])  # type: ignore[list-item]
         self._scratch.seek(0)
         # The encoder's output is cut into the sub-blocks of section 15 already; 0 ends them.
         return descriptor + palette + _CODE_BITS + self._scratch.read() + b"\x00"
 
     def close(self) -> None:
         """Remove the scratch file."""
-        self._scratch.close()
+        if self._scratch is not None:
+            self._scratch.close()
