@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from atlas_hpe.errors import CheckpointError
+from atlas_hpe.outfile import AtomicFile
 
 __all__ = [
     "FORMAT_VERSION",
     "load_training",
-    "load_weights",
     "plain_weights",
     "save_training",
     "save_weights",
@@ -25,9 +25,8 @@ FORMAT_VERSION = 1
 
 def _save(document: object, path: Path) -> None:
     # A run may be killed at any time; a half-written file must never carry the final name.
-    partial = path.with_name(path.name + ".partial")
-    torch.save(document, partial)
-    partial.replace(path)
+    with AtomicFile(path, force=True) as file:
+        torch.save(document, file.temporary)
 
 
 def save_training(path: Path, state: Dict[str, object]) -> None:
@@ -70,36 +69,3 @@ def plain_weights(model: nn.Module) -> Dict[str, Tensor]:
 def save_weights(path: Path, model: nn.Module) -> None:
     """Write a plain state dict that loads with `weights_only=True`."""
     _save(plain_weights(model), path)
-
-
-def load_weights(path: Path, model: nn.Module) -> None:
-    """Load a plain state dict into `model`.
-
-    Raises:
-        CheckpointError: missing, damaged, or made for another network.
-    """
-    try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-        missing, unexpected = model.load_state_dict(weights, strict=False)
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        EOFError,
-        OSError,
-        TypeError,
-        AttributeError,
-    ) as error:
-        raise CheckpointError(
-            "the weights can't be loaded",
-            where=path,
-            why=str(error),
-            fix="train again or give another file",
-        ) from error
-    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
-    if missing or unexpected:
-        raise CheckpointError(
-            "the weights belong to another network",
-            where=path,
-            why=f"missing {missing[:3]}, unexpected {list(unexpected)[:3]}",
-            fix="check which network made the file",
-        )

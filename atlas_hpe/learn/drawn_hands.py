@@ -13,6 +13,7 @@ import numpy as np
 
 from atlas_hpe.errors import InputError
 from atlas_hpe.learn.hand_images import EmptyImage, HandImage
+from atlas_hpe.outfile import AtomicFile
 
 __all__ = ["SOURCE_NAME", "cached_drawn_hands", "load_drawn_hands", "render_drawn_hands"]
 
@@ -48,10 +49,8 @@ def render_drawn_hands(
         rng = np.random.default_rng((seed, index))
         background = _background(rng, empty)
         images[index], joints[index], right[index] = random_sample(rng, size_px, background)
-    partial = path.with_name(path.name + ".partial")
-    with partial.open("wb") as stream:
+    with AtomicFile(path, force=True) as file, file.temporary.open("wb") as stream:
         np.savez(stream, images=images, joints=joints, right=right)
-    partial.replace(path)
 
 
 def load_drawn_hands(path: Path) -> List[HandImage]:

@@ -1,7 +1,7 @@
 """Labelled hand pictures held decoded in memory.
 
 Reads the layout of a pseudo-labelled set: `crops.json`, `frames.json` and `negatives.json`, each
-with `items` that name an image relative to the folder (see the SOURCES page of the data folder).
+with `items` that name an image relative to the folder; docs/training-data.md has the layout.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ __all__ = [
     "read_image",
     "source_weights",
 ]
+
+_LAYOUT = "docs/training-data.md says what an index holds"
 
 # A square crop that keeps the hand and some surroundings; the project's crops use the same factor.
 CONTEXT_BOX_SCALE = 2.6
@@ -67,7 +69,7 @@ class EmptyImage:
     source: str
 
 
-def _read_items(index: Path) -> List[Dict[str, object]]:
+def _read_items(index: Path, *members: str) -> List[Dict[str, object]]:
     try:
         document = json.loads(index.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -82,9 +84,12 @@ def _read_items(index: Path) -> List[Dict[str, object]]:
         ) from error
     items = document.get("items") if isinstance(document, dict) else None
     if not isinstance(items, list):
-        raise InputError(
-            "the index has no list 'items'", where=index, fix="see the data folder's README"
-        )
+        raise InputError("the index has no list 'items'", where=index, fix=_LAYOUT)
+    for number, item in enumerate(items):
+        missing = [key for key in members if not (isinstance(item, dict) and key in item)]
+        if missing:
+            where = f"{index}, items[{number}]"
+            raise InputError(f"the item has no member '{missing[0]}'", where=where, fix=_LAYOUT)
     return items
 
 
@@ -122,7 +127,7 @@ def _number(values: Mapping[str, object], key: str) -> float:
 def load_crops(folder: Path) -> List[HandImage]:
     """Every crop of `crops.json`, in the order of the file."""
     images = []
-    for item in _read_items(folder / "crops.json"):
+    for item in _read_items(folder / "crops.json", "image", "keypoints", "source", "path"):
         path = folder / str(item["image"])
         joints = _joints(item["keypoints"], path)
         right = _number(item, "right")
@@ -156,7 +161,7 @@ def load_frames(folder: Path, min_box_px: float = 40.0) -> Tuple[List[HandImage]
     """
     hands: List[HandImage] = []
     empty: List[EmptyImage] = []
-    for item in _read_items(folder / "frames.json"):
+    for item in _read_items(folder / "frames.json", "image", "source", "path", "hands"):
         path = folder / str(item["image"])
         image, source = read_image(path), str(item["source"])
         labels = item["hands"]
@@ -176,7 +181,7 @@ def load_frames(folder: Path, min_box_px: float = 40.0) -> Tuple[List[HandImage]
 def load_negatives(folder: Path) -> List[EmptyImage]:
     """Every hand-free crop of `negatives.json`."""
     none = np.zeros((0, 4), np.float32)
-    items = _read_items(folder / "negatives.json")
+    items = _read_items(folder / "negatives.json", "image", "source")
     return [
         EmptyImage(read_image(folder / str(item["image"])), none, str(item["source"]))
         for item in items

@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from atlas_hpe.geometry import apply_affine
 from atlas_hpe.learn.hand_images import HandImage, bounding_box
-from atlas_hpe.learn.warp import apply_affine_2d, crop_affine, warp_image
+from atlas_hpe.learn.warp import crop_affine, warp_image
 from atlas_hpe.nets.hand_landmark import MEAN_RGB, STD_RGB, HandLandmark
 
 __all__ = [
     "Predictions",
     "Quality",
-    "by_angle",
     "by_source",
     "cut_tracker_crop",
     "joint_errors",
@@ -64,7 +64,7 @@ def cut_tracker_crop(
     centre, side = np.array([(x0 + x1) / 2, (y0 + y1) / 2]), scale * max(x1 - x0, y1 - y0)
     matrix = crop_affine(centre, side, angle_rad, 1.0, size_px)
     image = warp_image(hand.image, matrix, size_px, cv2.BORDER_REPLICATE)
-    joints = apply_affine_2d(matrix, hand.joints_px) / size_px
+    joints = apply_affine(matrix, hand.joints_px) / size_px
     return np.ascontiguousarray(image[:, :, ::-1]), joints.astype(np.float32)
 
 
@@ -166,13 +166,3 @@ def by_source(predictions: Predictions) -> Dict[str, Quality]:
         )
         table[source] = measure(part)
     return table
-
-
-def by_angle(
-    model: HandLandmark, hands: Sequence[HandImage], size_px: int, angles_deg: Sequence[int]
-) -> Dict[int, float]:
-    """NME for crops turned by each angle."""
-    return {
-        angle: measure(predict_hands(model, hands, size_px, float(np.deg2rad(angle)))).nme
-        for angle in angles_deg
-    }

@@ -21,7 +21,8 @@ def draw_hand_lines(
 ) -> np.ndarray:
     """A copy of `image` (S, S, 3) BGR with joints (21, 2) in [0, 1]; faint where unsure."""
     image = image.copy()
-    points = np.round(joints * image.shape[0] * 16).astype(int)
+    # OpenCV has pixel centres at integers, and takes 4 fractional bits here.
+    points = np.round((joints * image.shape[0] - 0.5) * 16).astype(int)
     for parent, child in BONES:
         colour = np.array(_FINGER_COLOURS[(child - 1) // 4], float)
         if score is not None:

@@ -8,13 +8,12 @@ from typing import Optional, Tuple
 import cv2
 import numpy as np
 
-from atlas_hpe.geometry import to_pixel_centres
+from atlas_hpe.geometry import apply_affine, to_pixel_centres
 from atlas_hpe.learn.hand_images import HandImage
 
 __all__ = [
     "WarpRange",
     "WarpedHand",
-    "apply_affine_2d",
     "crop_affine",
     "hand_mask",
     "warp_hand",
@@ -71,12 +70,6 @@ def crop_affine(
     return np.concatenate((linear, offset[:, None]), axis=1)
 
 
-def apply_affine_2d(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """(2, 3) map on (N, 2) points."""
-    moved: np.ndarray = points @ matrix[:, :2].T + matrix[:, 2]
-    return moved
-
-
 def _draw_affine(
     rng: np.random.Generator, joints: np.ndarray, span: WarpRange, size_px: int
 ) -> np.ndarray:
@@ -90,7 +83,7 @@ def _draw_affine(
     )
     limit = np.log(span.stretch)
     stretch = float(np.exp(rng.uniform(-limit, limit))) if rng.random() < 0.5 else 1.0
-    turned = apply_affine_2d(crop_affine(np.zeros(2), 1.0, angle, stretch, 1), joints)
+    turned = apply_affine(crop_affine(np.zeros(2), 1.0, angle, stretch, 1), joints)
     low, high = turned.min(axis=0), turned.max(axis=0)
     side = float((high - low).max()) / share
     # The box is that of the turned hand, so that `share` and `shift` hold exactly.
@@ -169,7 +162,7 @@ def warp_hand(
         background: (S, S, 3) hand-free picture to put around or behind the hand, or None.
     """
     matrix = _draw_affine(rng, hand.joints_px, span, size_px)
-    joints_px = apply_affine_2d(matrix, hand.joints_px)
+    joints_px = apply_affine(matrix, hand.joints_px)
     border = cv2.BORDER_CONSTANT if rng.random() < 0.4 else cv2.BORDER_REPLICATE
     grey = rng.integers(0, 256)
     colour = (

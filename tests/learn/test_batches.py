@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from learn_fakes import stick_hand, stick_hands, stick_mixture
 
+from atlas_hpe.geometry import apply_affine
 from atlas_hpe.learn.batches import Mixture, Pool, make_batch, prefetch_batches
 from atlas_hpe.learn.hand_images import EmptyImage, HandImage, source_weights
-from atlas_hpe.learn.warp import WarpRange, apply_affine_2d, crop_affine, warp_hand
+from atlas_hpe.learn.warp import WarpRange, crop_affine, warp_hand
 
 
 def test_a_batch_follows_from_seed_and_step() -> None:
@@ -76,7 +77,7 @@ def test_a_cut_keeps_its_centre_and_area(
     angle: float, side: float, stretch: float, x: float, y: float
 ) -> None:
     matrix = crop_affine(np.array([x, y]), side, angle, stretch, 128)
-    assert apply_affine_2d(matrix, np.array([[x, y]])) == pytest.approx(np.full((1, 2), 64.0))
+    assert apply_affine(matrix, np.array([[x, y]])) == pytest.approx(np.full((1, 2), 64.0))
     assert np.linalg.det(matrix[:, :2]) == pytest.approx((128 / side) ** 2)
 
 

@@ -36,7 +36,7 @@ def test_a_missing_index_says_which(tmp_path: Path) -> None:
             load(tmp_path)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"items": 3}'])
+@pytest.mark.parametrize("text", ["{", "[]", '{"items": [{"source": "s"}]}', '{"items": 3}'])
 def test_a_damaged_index_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "crops.json").write_text(text)
     with pytest.raises(InputError):

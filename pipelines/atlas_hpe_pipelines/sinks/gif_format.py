@@ -75,7 +75,7 @@ class PictureEncoder:
 
         descriptor = b"," + struct.pack("<HHHHB", 0, 0, *indexed.size, _LOCAL_TABLE_FLAGS)
         if self._scratch is None:
-            self._scratch = tempfile.TemporaryFile(dir=str(self._folder))
+            self._scratch = tempfile.TemporaryFile(dir=str(self._folder))  # noqa: SIM115
         self._scratch.seek(0)
         self._scratch.truncate()
         tile = ("gif", (0, 0, *indexed.size), 0, "P")
