@@ -80,7 +80,8 @@ def main() -> NoReturn:
 def _stop_once() -> List[int]:
     """Let Ctrl-C, a service manager's stop and a closed terminal all end the program alike.
 
-    Only the first one counts: the others would interrupt the cleaning up.
+    Only the first one counts: the others would interrupt the cleaning up. A signal that the caller
+    has switched off, as ``nohup`` does, stays off.
 
     Returns:
         The signals that have come.
@@ -93,8 +94,9 @@ def _stop_once() -> List[int]:
             raise KeyboardInterrupt
 
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), stop)
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
     return stops
 
 

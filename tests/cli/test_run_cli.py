@@ -167,6 +167,21 @@ def test_a_full_standard_output_is_one_clear_error(folder: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_nohup_keeps_it_running(folder: Path) -> None:
+    clips.encode(clips.spot_frames(600, 160, 120), folder / "long.mp4", "-preset", "ultrafast")
+    arguments = ["long.mp4", "--model", "hand.onnx", "--out", "long.gif"]
+    process = subprocess.Popen(
+        ["nohup", *COMMAND, *arguments], cwd=str(folder), stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not list(folder.glob(".long*.gif")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGHUP)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    assert (folder / "long.gif").exists()
+
+
 @pytest.mark.parametrize("delay_s", [0.05, 0.15, 0.3, 0.5])
 def test_a_stop_while_it_starts_is_an_interruption_and_nothing_else(
     folder: Path, delay_s: float
