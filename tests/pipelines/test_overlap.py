@@ -10,7 +10,7 @@ import time
 from contextlib import closing
 from itertools import count
 from pathlib import Path
-from typing import Dict, Iterator, List
+from typing import Dict, Iterator, List, Optional
 
 import pytest
 from hypothesis import given, settings
@@ -72,6 +72,29 @@ def test_an_error_of_the_source_is_raised() -> None:
 
     with pytest.raises(OSError, match="unplugged"):
         list(overlap(broken(), "source", [], {}))
+
+
+@pytest.mark.parametrize("source_end", [None, OSError("unplugged")])
+def test_the_end_of_the_source_does_not_hide_an_earlier_items_error(
+    source_end: Optional[OSError],
+) -> None:
+    reading, failed = threading.Event(), threading.Event()
+
+    def ends_after_the_failure() -> Iterator[int]:
+        yield 0
+        reading.set()
+        assert failed.wait(10)
+        time.sleep(0.2)  # until the failure has been noted
+        if source_end is not None:
+            raise source_end
+
+    def fail(value: int) -> int:
+        assert reading.wait(10)
+        failed.set()
+        raise ValueError("first")
+
+    with pytest.raises(ValueError, match="first"):
+        list(overlap(ends_after_the_failure(), "source", [Stage("s", fail)], {}, workers=2))
 
 
 def test_leaving_early_ends_all_threads_of_an_endless_source() -> None:
