@@ -1,0 +1,138 @@
+"""Making the nodes that take another one's place."""
+
+from __future__ import annotations
+
+from typing import Dict, List, Optional, Sequence, Tuple, Union
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+
+from atlas_hpe_export.graph.facts import constant_of
+
+__all__ = ["GraphBuilder"]
+
+Attribute = Union[int, float, str, Sequence[int], Sequence[float], ir.Graph]
+_INFERENCE_ERRORS = (onnx.shape_inference.InferenceError, onnx.defs.SchemaError, RuntimeError)
+
+
+class GraphBuilder:
+    """Collects the nodes that replace one node.
+
+    New nodes are named after the old one, so that a finding about them still names its PyTorch
+    module: ``/up1/LayerNorm`` becomes ``/up1/LayerNorm/ReduceMean`` and so on. Shapes and element
+    types of new values are inferred as they are made.
+
+    Attributes:
+        node: The node that is being replaced.
+        opset: Opset in whose form new nodes are written.
+        nodes: What has been made, in order.
+        initializers: Constants that the new nodes use.
+    """
+
+    def __init__(self, node: ir.Node, opset: int) -> None:
+        self.node = node
+        self.opset = opset
+        self.nodes: List[ir.Node] = []
+        self.initializers: List[ir.Value] = []
+        self._stem = node.name or f"{node.op_type}_{node.outputs[0].name}"
+        self._taken: Dict[str, int] = {}
+
+    def op(
+        self,
+        op_type: str,
+        *inputs: Optional[ir.Value],
+        attributes: Optional[Dict[str, Attribute]] = None,
+        domain: str = "",
+    ) -> ir.Value:
+        """Add a node with one output.
+
+        Args:
+            op_type: Operator, in its form at ``opset``.
+            *inputs: Values in order; None for an optional input that is left out.
+            attributes: Attributes by name.
+            domain: Domain of the operator.
+        """
+        return self.ops(op_type, *inputs, attributes=attributes, domain=domain, outputs=1)[0]
+
+    def ops(
+        self,
+        op_type: str,
+        *inputs: Optional[ir.Value],
+        outputs: int,
+        attributes: Optional[Dict[str, Attribute]] = None,
+        domain: str = "",
+    ) -> Tuple[ir.Value, ...]:
+        """Add a node with several outputs; the other arguments are those of ``op``."""
+        name = self._name(op_type)
+        values = [
+            ir.Value(name=f"{name}_output_{index}" if outputs > 1 else f"{name}_output")
+            for index in range(outputs)
+        ]
+        node = ir.node(
+            op_type, list(inputs), attributes or {}, domain=domain, outputs=values, name=name
+        )
+        self._infer(node)
+        self.nodes.append(node)
+        return tuple(values)
+
+    def constant(self, array: np.ndarray) -> ir.Value:
+        """Add a constant; its element type is that of the array."""
+        array = np.array(array, order="C")
+        value = ir.Value(
+            name=self._name("constant"),
+            shape=ir.Shape(array.shape),
+            type=ir.TensorType(ir.DataType.from_numpy(array.dtype)),
+            const_value=ir.tensor(array),
+        )
+        self.initializers.append(value)
+        return value
+
+    def ints(self, *numbers: int) -> ir.Value:
+        """A 1-D int64 constant: sizes, axes, pads."""
+        return self.constant(np.array(numbers, np.int64))
+
+    def like(self, value: ir.Value, number: float) -> ir.Value:
+        """A scalar constant of the value's element type.
+
+        Raises:
+            ValueError: The element type of the value is not known.
+        """
+        if value.dtype is None:
+            raise ValueError(f"the element type of '{value.name}' is not known")
+        return self.constant(np.array(number, value.dtype.numpy()))
+
+    def _name(self, suffix: str) -> str:
+        count = self._taken.get(suffix, 0)
+        self._taken[suffix] = count + 1
+        return f"{self._stem}/{suffix}" + (f"_{count}" if count else "")
+
+    def _infer(self, node: ir.Node) -> None:
+        """Shapes by ONNX's own inference, one node at a time; left open where it knows nothing."""
+        if node.domain or any(item is not None and item.type is None for item in node.inputs):
+            return
+        present = [value for value in node.inputs if value is not None]
+        types, data = {}, {}
+        for value in present:
+            proto = onnx.ValueInfoProto()
+            ir.serde.serialize_value_into(proto, value)
+            types[value.name or ""] = proto.type
+            array = constant_of(value)
+            if array is not None and array.size <= 64:
+                data[value.name or ""] = onnx.numpy_helper.from_array(array, value.name)
+        try:
+            schema = onnx.defs.get_schema(node.op_type, self.opset)
+            found = onnx.shape_inference.infer_node_outputs(
+                schema,
+                ir.to_proto(node),
+                types,
+                data,
+                opset_imports=[onnx.helper.make_opsetid("", self.opset)],
+            )
+        except _INFERENCE_ERRORS:
+            return
+        for value in node.outputs:
+            proto = found.get(value.name or "")
+            if proto is not None and proto.HasField("tensor_type"):
+                value.type = ir.serde.deserialize_type_proto_for_type(proto)
+                value.shape = ir.serde.deserialize_type_proto_for_shape(proto)
