@@ -239,10 +239,19 @@ def _read_decode(node: _Node) -> DecodeSpec:
 
 
 def _read_provenance(node: _Node) -> Provenance:
-    optional_texts = ("checkpoint", "checkpoint_sha256", "licence", "soc", "atc_command")
-    lists = ("attribution", "rewrites")
+    optional_texts = (
+        "checkpoint",
+        "checkpoint_sha256",
+        "licence",
+        "frontend",
+        "graph_sha256",
+        "soc",
+        "atc_command",
+    )
+    lists = ("attribution", "rewrites", "refused")
+    text_maps = ("options", "tools")
     fields = node.fields(
-        ("network",), (*optional_texts, *lists, "opset", "tools", "precision", "parity")
+        ("network",), (*optional_texts, *lists, *text_maps, "opset", "precision", "parity")
     )
     values: Dict[str, object] = {"network": fields["network"].text()}
     for key in optional_texts:
@@ -253,8 +262,9 @@ def _read_provenance(node: _Node) -> Provenance:
             values[key] = tuple(item.text() for item in fields[key].items())
     if "opset" in fields:
         values["opset"] = fields["opset"].or_none(lambda item: item.integer(1))
-    if "tools" in fields:
-        values["tools"] = fields["tools"].mapping(_Node.text)
+    for key in text_maps:
+        if key in fields:
+            values[key] = fields[key].mapping(_Node.text)
     if "precision" in fields:
         values["precision"] = fields["precision"].choice(DTYPES)
     if "parity" in fields:

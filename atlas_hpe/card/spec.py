@@ -117,8 +117,12 @@ class Provenance:
         checkpoint_sha256: Hash of that file.
         licence: Licence of the weights, with the limits it sets.
         attribution: Sources that have to be named where the weights go.
-        rewrites: Rewrites applied, in order.
+        frontend: Exporter that captured the network, None when the graph came as ONNX.
+        options: Option of the export -> value, where it was not the default.
+        rewrites: Changes of the graph that were applied, in order.
+        refused: Changes that did not apply or were undone, each with its reason.
         opset: ONNX opset of the default domain.
+        graph_sha256: Hash of the graph and its weights, without the file's metadata.
         tools: Tool -> version used for the export.
         precision: Precision the graph is stored in.
         soc: Target the graph was made for.
@@ -131,8 +135,12 @@ class Provenance:
     checkpoint_sha256: Optional[str] = None
     licence: Optional[str] = None
     attribution: Tuple[str, ...] = ()
+    frontend: Optional[str] = None
+    options: Mapping[str, str] = field(default_factory=dict)
     rewrites: Tuple[str, ...] = ()
+    refused: Tuple[str, ...] = ()
     opset: Optional[int] = None
+    graph_sha256: Optional[str] = None
     tools: Mapping[str, str] = field(default_factory=dict)
     precision: str = "float32"
     soc: Optional[str] = None

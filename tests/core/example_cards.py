@@ -87,12 +87,17 @@ def _preprocess(draw: st.DrawFn) -> PreprocessSpec:
 def _provenance(draw: st.DrawFn) -> Provenance:
     optional = {
         key: draw(st.none() | _texts)
-        for key in ("checkpoint", "checkpoint_sha256", "licence", "soc", "atc_command")
+        for key in (
+            *("checkpoint", "checkpoint_sha256", "licence", "frontend", "graph_sha256"),
+            *("soc", "atc_command"),
+        )
     }
     return Provenance(
         network=draw(_texts),
         attribution=tuple(draw(st.lists(_texts, max_size=2))),
+        options=draw(st.dictionaries(_texts, _texts, max_size=2)),
         rewrites=tuple(draw(st.lists(_texts, max_size=2))),
+        refused=tuple(draw(st.lists(_texts, max_size=2))),
         opset=draw(st.none() | st.integers(1, 30)),
         tools=draw(st.dictionaries(_texts, _texts, max_size=2)),
         precision=draw(st.sampled_from(DTYPES)),

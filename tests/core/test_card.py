@@ -83,7 +83,19 @@ BASES = [
         plain_card(),
         preprocess=PreprocessSpec(8, 8, "gray", "stretch", (0.5,), (0.5,)),
         provenance=Provenance(
-            "toy", "a.pt", "00", "MIT", ("us",), ("fold",), 11, {"torch": "2"}, parity={"px": 0.1}
+            network="toy",
+            checkpoint="a.pt",
+            checkpoint_sha256="00",
+            licence="MIT",
+            attribution=("us",),
+            frontend="torchscript",
+            options={"arch": "toy"},
+            rewrites=("fold",),
+            refused=("split: odd",),
+            opset=11,
+            graph_sha256="11",
+            tools={"torch": "2"},
+            parity={"px": 0.1},
         ),
     ),
 ]

@@ -137,3 +137,66 @@ def test_unknown_decoder_and_missing_output_are_named() -> None:
         decode_hand(broken_card(kind="tarot"), coordinates())
     with pytest.raises(CardError, match="no output 'gone'"):
         decode_hand(broken_card(outputs={"joints": "gone"}), coordinates())
+
+
+def test_logits_decode_to_their_soft_argmax() -> None:
+    cells = np.random.default_rng(3).uniform(12, 52, (21, 2))
+    logits = np.log(gaussian_maps(cells) + 1e-12)
+    options = {"softmax_beta": 1.0, "min_mass": 0.5}
+    card = replace(HEATMAPS, decode=replace(HEATMAPS.decode, options=options))
+    hand = decode_hand(card, {"heatmaps": logits})
+    assert hand is not None
+    np.testing.assert_allclose(hand.joints, cells / 64 * 128, atol=1e-3)
+
+
+def test_a_larger_beta_moves_the_soft_argmax_to_the_peak() -> None:
+    logits = np.zeros((1, 21, 64, 64), np.float32)
+    logits[:, :, 8, 48] = 1.0
+    for beta, off_px in ((1.0, 30.0), (40.0, 0.01)):
+        options = {"softmax_beta": beta, "min_mass": 0.5}
+        card = replace(HEATMAPS, decode=replace(HEATMAPS.decode, options=options))
+        distance = np.abs(decode_joints(card, {"heatmaps": logits})[0] - (96, 16)).max()
+        assert (distance < off_px) == (off_px < 1)
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_1d_heatmaps_decode_axis_by_axis(seed: int) -> None:
+    cells = np.random.default_rng(seed).integers(0, 112, (21, 3))
+    maps = np.full((63, 112), -50.0, np.float32)
+    maps[np.arange(63), cells.T.ravel()] = 50.0
+    card = replace(HEATMAPS, decode=DecodeSpec("heatmap-1d", {"heatmaps": "heatmaps"}))
+    hand = decode_hand(card, {"heatmaps": maps[None]})
+    assert hand is not None
+    np.testing.assert_allclose(hand.joints, cells[:, :2] / 112 * 128, atol=1e-6)
+    np.testing.assert_allclose(hand.joint_scores, 1.0)
+
+
+def test_1d_heatmaps_that_are_not_finite_are_no_hand() -> None:
+    card = replace(HEATMAPS, decode=DecodeSpec("heatmap-1d", {"heatmaps": "heatmaps"}))
+    assert decode_hand(card, {"heatmaps": np.full((1, 63, 112), np.nan)}) is None
+
+
+MASS_CARD = replace(
+    COORDINATES,
+    decode=DecodeSpec("coordinates", {"joints": "joints", "score": "score", "mass": "mass"}),
+)
+
+
+def decoded_in_graph(mass: np.ndarray) -> dict:
+    joints = np.full((1, 21, 3), 0.25, np.float32)
+    return {"joints": joints, "score": np.full((1, 21), 0.5, np.float32), "mass": mass[None]}
+
+
+def test_a_joint_whose_map_was_empty_is_lost() -> None:
+    mass = np.full(21, 9.0)
+    mass[[3, 7]] = 0.5, np.nan
+    hand = decode_hand(MASS_CARD, decoded_in_graph(mass))
+    assert hand is not None
+    assert np.flatnonzero(np.isnan(hand.joints[:, 0])).tolist() == [3, 7]
+    np.testing.assert_allclose(hand.joints[0], 32)
+    assert hand.score == pytest.approx(0.5 * 19 / 21)
+
+
+def test_half_of_the_maps_empty_is_no_hand() -> None:
+    assert decode_hand(MASS_CARD, decoded_in_graph(np.array([9.0] * 10 + [0.0] * 11))) is None

@@ -15,6 +15,7 @@ from atlas_hpe.errors import CardError
 from atlas_hpe.hands import NUM_JOINTS
 from atlas_hpe_pipelines.decoders.coordinates import decode_coordinates
 from atlas_hpe_pipelines.decoders.decoded import DecodedHand, Decoder, DecoderKind
+from atlas_hpe_pipelines.decoders.heatmap_1d import decode_heatmap_1d
 from atlas_hpe_pipelines.decoders.heatmap_2d import decode_heatmap_2d
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
 
 #: ``DecodeSpec.kind`` -> decoder.
 DECODERS: Dict[str, DecoderKind] = {
+    "heatmap-1d": DecoderKind(decode_heatmap_1d, role="heatmaps", rank=3),
     "heatmap-2d": DecoderKind(decode_heatmap_2d, role="heatmaps", rank=4),
     "coordinates": DecoderKind(decode_coordinates, role="joints", rank=3),
 }

@@ -23,12 +23,18 @@ def decode_heatmap_2d(card: ModelCard, outputs: Mapping[str, np.ndarray]) -> Opt
 
     Args:
         card: Role ``heatmaps`` names the output; option ``min_mass`` is in cells (default 1).
+            Option ``softmax_beta`` takes the maps as logits, for a soft-argmax: softmax(beta m).
         outputs: The graph's outputs.
 
     Returns:
         The hand, None when there is none. A joint's score is the peak of its map.
     """
     maps = outputs[card.decode.outputs["heatmaps"]][0].astype(np.float64)  # (J, H, W)
+    if "softmax_beta" in card.decode.options:
+        maps = np.exp(
+            (maps - maps.max(axis=(1, 2), keepdims=True)) * card.decode.options["softmax_beta"]
+        )
+        maps /= maps.sum(axis=(1, 2), keepdims=True)
     height, width = maps.shape[1:]
     columns, rows = maps.sum(axis=1), maps.sum(axis=2)  # (J, W), (J, H)
     mass = columns.sum(axis=1)  # (J,)

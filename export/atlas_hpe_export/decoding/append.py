@@ -1,0 +1,100 @@
+"""Putting a decoder at the end of a graph."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Callable, Dict, List, Mapping, Tuple
+
+import onnx_ir as ir
+
+from atlas_hpe.card import DecodeSpec, TensorSpec
+from atlas_hpe.errors import UsageError
+from atlas_hpe.nets.spec import NetworkSpec
+from atlas_hpe_export.graph import GraphBuilder, dtype_of, shape_of
+
+__all__ = ["GraphDecoder", "append_decoding"]
+
+#: A builder, the decoded output, and the decoder's options -> role in ``coordinates`` -> value.
+GraphDecoder = Callable[[GraphBuilder, ir.Value, Mapping[str, float]], Dict[str, ir.Value]]
+
+
+def append_decoding(
+    model: ir.Model, spec: NetworkSpec, decoders: Mapping[str, GraphDecoder]
+) -> NetworkSpec:
+    """Append the nodes that turn a network's outputs into coordinates.
+
+    The decoded output leaves the graph; the others stay as they are. On the host the decoder
+    ``coordinates`` takes over, with the options of the one that it replaces.
+
+    Args:
+        model: Changed in place; its outputs are those of ``spec``.
+        spec: Network, with a decoding that is done on the host so far.
+        decoders: Kind -> nodes, see ``GRAPH_DECODERS``.
+
+    Returns:
+        The specification of the network with its decoding.
+
+    Raises:
+        UsageError: The network decodes in the graph already, or there is no such decoder.
+    """
+    decode = spec.decode
+    if decode.where == "graph":
+        raise UsageError(
+            f"'{spec.name}' computes its joints in the graph already",
+            where="--decode-in-graph",
+            fix="leave the option out",
+        )
+    if decode.kind not in decoders:
+        raise UsageError(
+            f"the decoding '{decode.kind}' of '{spec.name}' can't be put into the graph",
+            where="--decode-in-graph",
+            why="there are graph forms of: " + ", ".join(sorted(decoders)),
+            fix="leave the option out: the host decodes",
+        )
+    name = decode.outputs["heatmaps"]
+    maps = next(value for value in model.graph.outputs if value.name == name)
+    producer = maps.producer()
+    if producer is None:
+        raise UsageError("the heatmaps are an input of the graph", where=name)
+    builder = GraphBuilder(producer, model.graph.opset_imports[""])
+    roles = decoders[decode.kind](builder, maps, decode.options)
+    kept = [item for item in spec.outputs if item.name != name]
+    _replace_outputs(model.graph, maps, builder, roles)
+    return replace(
+        spec,
+        outputs=(*[_describe(role, value) for role, value in roles.items()], *kept),
+        decode=DecodeSpec(
+            kind="coordinates",
+            outputs={**{role: role for role in roles}, **_other_roles(decode, name)},
+            options=decode.options,
+            where="graph",
+        ),
+    )
+
+
+def _other_roles(decode: DecodeSpec, decoded: str) -> Dict[str, str]:
+    return {role: name for role, name in decode.outputs.items() if name != decoded}
+
+
+def _replace_outputs(
+    graph: ir.Graph, maps: ir.Value, builder: GraphBuilder, roles: Mapping[str, ir.Value]
+) -> None:
+    for value in builder.initializers:
+        graph.register_initializer(value)
+    graph.extend(builder.nodes)
+    for role, value in roles.items():
+        value.name = role
+    kept: List[ir.Value] = [value for value in graph.outputs if value is not maps]
+    graph.outputs.clear()
+    graph.outputs.extend([*roles.values(), *kept])
+
+
+def _describe(name: str, value: ir.Value) -> TensorSpec:
+    return TensorSpec(name, _static(value), str(dtype_of(value)))
+
+
+def _static(value: ir.Value) -> Tuple[int, ...]:
+    shape = shape_of(value)
+    if shape is None:
+        raise ValueError(f"the shape of '{value.name}' is not known")
+    return shape
