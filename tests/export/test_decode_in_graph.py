@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from atlas_hpe.card import DecodeSpec, ModelCard, Provenance, TensorSpec
 from atlas_hpe.errors import UsageError
 from atlas_hpe.nets import load_network
-from atlas_hpe.nets.spec import NetworkSpec
 from atlas_hpe_export.decoding import GRAPH_DECODERS, append_decoding
 from atlas_hpe_export.decoding.grid import centred_positions, mass_scale
 from atlas_hpe_export.finish import build_card
@@ -36,35 +35,32 @@ def graph_of(shape: Tuple[int, ...]) -> ir.Model:
     return as_ir(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=6))
 
 
-def network_of(kind: str, shape: Tuple[int, ...], options: Mapping[str, float]) -> NetworkSpec:
-    return replace(
+def card_of(kind: str, shape: Tuple[int, ...], options: Mapping[str, float]) -> ModelCard:
+    spec = replace(
         NETWORK,
         inputs=(TensorSpec("image", shape, "float32"),),
         outputs=(TensorSpec("heatmaps", shape, "float32"),),
         decode=DecodeSpec(kind, {"heatmaps": "heatmaps"}, options),
     )
-
-
-def card_of(spec: NetworkSpec) -> ModelCard:
     return build_card(spec, None, Provenance(network="toy"))
 
 
 def decode_both(
     kind: str, maps: np.ndarray, options: Mapping[str, float]
 ) -> Tuple[Optional[DecodedHand], Optional[DecodedHand], Dict[str, np.ndarray]]:
-    spec = network_of(kind, maps.shape, options)
+    card = card_of(kind, maps.shape, options)
     model = graph_of(maps.shape)
-    decoded = append_decoding(model, spec, GRAPH_DECODERS)
+    decoded = append_decoding(model, card, GRAPH_DECODERS)
     proto = as_proto(model)
     onnx.checker.check_model(proto, full_check=True)
-    found = tuple((item.name, item.shape) for item in decoded.outputs)
+    found = tuple((item.name, item.shape) for item in decoded.graphs[0].outputs)
     assert found == tuple(
         (info.name, tuple(dim.dim_value for dim in info.type.tensor_type.shape.dim))
         for info in proto.graph.output
     )
     outputs = run_model(proto, [{"image": maps}])[0]
-    host = decode_hand(card_of(spec), {"heatmaps": np.maximum(maps, 0)})
-    return host, decode_hand(card_of(decoded), outputs), outputs
+    host = decode_hand(card, {"heatmaps": np.maximum(maps, 0)})
+    return host, decode_hand(decoded, outputs), outputs
 
 
 def blobs(shape: Tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
@@ -136,11 +132,12 @@ def test_scaled_sums_fit_fp16(cells: int) -> None:
 
 
 def test_a_network_that_decodes_in_its_graph_is_refused() -> None:
+    card = build_card(load_network("hand_landmark"), None, Provenance(network="toy"))
     with pytest.raises(UsageError, match="already"):
-        append_decoding(graph_of((1, 21, 2)), load_network("hand_landmark"), GRAPH_DECODERS)
+        append_decoding(graph_of((1, 21, 2)), card, GRAPH_DECODERS)
 
 
 def test_an_unknown_decoding_names_those_that_there_are() -> None:
-    spec = network_of("mano", (1, 61), {})
+    card = card_of("mano", (1, 61), {})
     with pytest.raises(UsageError, match="heatmap-1d, heatmap-2d"):
-        append_decoding(graph_of((1, 61)), spec, GRAPH_DECODERS)
+        append_decoding(graph_of((1, 61)), card, GRAPH_DECODERS)

@@ -7,9 +7,8 @@ from typing import Callable, Dict, List, Mapping, Tuple
 
 import onnx_ir as ir
 
-from atlas_hpe.card import DecodeSpec, TensorSpec
+from atlas_hpe.card import DecodeSpec, ModelCard, TensorSpec
 from atlas_hpe.errors import UsageError
-from atlas_hpe.nets.spec import NetworkSpec
 from atlas_hpe_export.graph import GraphBuilder, dtype_of, shape_of
 
 __all__ = ["GraphDecoder", "append_decoding"]
@@ -19,34 +18,34 @@ GraphDecoder = Callable[[GraphBuilder, ir.Value, Mapping[str, float]], Dict[str,
 
 
 def append_decoding(
-    model: ir.Model, spec: NetworkSpec, decoders: Mapping[str, GraphDecoder]
-) -> NetworkSpec:
+    model: ir.Model, card: ModelCard, decoders: Mapping[str, GraphDecoder]
+) -> ModelCard:
     """Append the nodes that turn a network's outputs into coordinates.
 
     The decoded output leaves the graph; the others stay as they are. On the host the decoder
     ``coordinates`` takes over, with the options of the one that it replaces.
 
     Args:
-        model: Changed in place; its outputs are those of ``spec``.
-        spec: Network, with a decoding that is done on the host so far.
+        model: Changed in place; its outputs are those of the card.
+        card: Card of a model that is decoded on the host so far.
         decoders: Kind -> nodes, see ``GRAPH_DECODERS``.
 
     Returns:
-        The specification of the network with its decoding.
+        The card of the model with its decoding.
 
     Raises:
-        UsageError: The network decodes in the graph already, or there is no such decoder.
+        UsageError: The model decodes in the graph already, or there is no such decoder.
     """
-    decode = spec.decode
+    decode = card.decode
     if decode.where == "graph":
         raise UsageError(
-            f"'{spec.name}' computes its joints in the graph already",
+            f"'{card.name}' computes its joints in the graph already",
             where="--decode-in-graph",
             fix="leave the option out",
         )
     if decode.kind not in decoders:
         raise UsageError(
-            f"the decoding '{decode.kind}' of '{spec.name}' can't be put into the graph",
+            f"the decoding '{decode.kind}' of '{card.name}' can't be put into the graph",
             where="--decode-in-graph",
             why="there are graph forms of: " + ", ".join(sorted(decoders)),
             fix="leave the option out: the host decodes",
@@ -58,11 +57,12 @@ def append_decoding(
         raise UsageError("the heatmaps are an input of the graph", where=name)
     builder = GraphBuilder(producer, model.graph.opset_imports[""])
     roles = decoders[decode.kind](builder, maps, decode.options)
-    kept = [item for item in spec.outputs if item.name != name]
     _replace_outputs(model.graph, maps, builder, roles)
+    decoded = [_describe(role, value) for role, value in roles.items()]
+    kept = [item for item in card.graphs[0].outputs if item.name != name]
     return replace(
-        spec,
-        outputs=(*[_describe(role, value) for role, value in roles.items()], *kept),
+        card,
+        graphs=(replace(card.graphs[0], outputs=(*decoded, *kept)),),
         decode=DecodeSpec(
             kind="coordinates",
             outputs={**{role: role for role in roles}, **_other_roles(decode, name)},
