@@ -1,0 +1,178 @@
+"""Is every operator known to the parser, and has the chip a kernel for it?"""
+
+from __future__ import annotations
+
+from typing import Dict, FrozenSet, Iterator, Optional, Tuple
+
+from atlas_hpe_export.check.finding import BLOCKER, LOWERING, WARNING, Finding
+from atlas_hpe_export.check.graph_view import GraphView, Node
+from atlas_hpe_export.check.operators import LOWERED, OperatorEntry
+from atlas_hpe_export.check.rules.rule import Rule
+
+__all__ = ["RULES"]
+
+_TARGET_OPSET = 11
+
+_ADVICE: Dict[str, str] = {
+    "AdaptiveMaxPool2d": "use a max pooling of fixed kernel",
+    "ConvInteger": "export the float network; quantise with AMCT",
+    "DequantizeLinear": "export the float network; quantise with AMCT",
+    "DynamicQuantizeLinear": "export the float network; quantise with AMCT",
+    "Inverse": "write the inverse in closed form for 2x2 and 3x3, or leave it to the host",
+    "Loop": "write the loop out: export with torch.export, or with a fixed number of turns",
+    "MatMulInteger": "export the float network; quantise with AMCT",
+    "QLinearConv": "export the float network; quantise with AMCT",
+    "QLinearMatMul": "export the float network; quantise with AMCT",
+    "QuantizeLinear": "export the float network; quantise with AMCT",
+    "Scan": "write the loop out: export with torch.export, or with a fixed number of turns",
+    "Unique": "leave this step to the host",
+}
+_REPLACE = "replace it in PyTorch by operators that the table has, or leave it to the host"
+
+_CPU_ADVICE: Dict[str, str] = {
+    "Det": "write the determinant in closed form for 2x2 and 3x3",
+    "Einsum": "write it as matmul and permute",
+    "GatherElements": "use index_select or a product with a constant matrix",
+    "MaxUnpool": "use ConvTranspose or Resize",
+    "NonZero": "use topk with a fixed k, or leave it to the host",
+    "ScatterElements": "write the parts and concatenate them, or use a mask and Where",
+}
+
+
+def find_unknown_domains(view: GraphView) -> Iterator[Finding]:
+    """ascend.md section 3.6: the parser's key is domain, opset and operator."""
+    for node in view.nodes:
+        if node.domain:
+            is_inverse = (node.domain, node.op_type) == ("com.microsoft", "Inverse")
+            yield node.finding(
+                "unknown-domain",
+                BLOCKER,
+                f"{node.op_type} belongs to the domain '{node.domain}'",
+                why="the parser knows ONNX's own operators and the chip maker's only",
+                fix="atlas-hpe export writes the inverse in closed form"
+                if is_inverse
+                else _ADVICE.get(node.op_type, _REPLACE),
+                code="E19010",
+                source="ascend.md section 3.6",
+                rewrite="inverse" if is_inverse else None,
+            )
+
+
+def find_unregistered(view: GraphView) -> Iterator[Finding]:
+    """ascend.md section 3.6: found at the model's own opset, or not at all."""
+    for node in view.nodes:
+        entry = view.entry_of(node)
+        if node.domain or view.is_registered(node):
+            continue
+        if entry is not None and entry.supported is None:
+            yield _unconfirmed(node, entry)
+        else:
+            yield _unregistered(view, node, entry)
+
+
+def _unconfirmed(node: Node, entry: OperatorEntry) -> Finding:
+    return node.finding(
+        "registration-unknown",
+        WARNING,
+        f"it is not certain that the parser knows {node.op_type}",
+        why=entry.note or "the sources differ",
+        fix=_ADVICE.get(node.op_type, _REPLACE),
+        code="E19010",
+    )
+
+
+def _unregistered(view: GraphView, node: Node, entry: Optional[OperatorEntry]) -> Finding:
+    opsets = view.table.registered_opsets(node.op_type, view.cann)
+    why = f"CANN {view.cann} registers it {_show_opsets(opsets)}, and there is no fallback"
+    if entry is None:
+        why = "no source lists the operator"
+    elif not opsets and entry.newest:
+        why = f"{why}; plugins of 2026 have it {_show_opsets(entry.newest)}"
+    rewrite = None
+    if view.opset > _TARGET_OPSET and (_TARGET_OPSET in opsets or node.op_type in LOWERED):
+        rewrite = LOWERING
+        fix = f"atlas-hpe export takes the file down to opset {_TARGET_OPSET}"
+    elif _TARGET_OPSET in opsets:
+        fix = f"export again at opset {_TARGET_OPSET}"
+    elif opsets:
+        fix = f"{_REPLACE}; it is known {_show_opsets(opsets)}"
+    else:
+        fix = _ADVICE.get(node.op_type, _REPLACE)
+    return node.finding(
+        "not-registered",
+        BLOCKER,
+        f"the parser does not know {node.op_type} at opset {view.opset}",
+        why=why,
+        fix=fix,
+        code="E19010",
+        source="ascend.md sections 3.6 and 3.7",
+        rewrite=rewrite,
+    )
+
+
+def find_malformed(view: GraphView) -> Iterator[Finding]:
+    """The ONNX specification of the operator, at the model's opset."""
+    for node in view.nodes:
+        if node.flaw is not None:
+            yield node.finding(
+                "malformed-node",
+                BLOCKER,
+                f"{node.op_type} does not follow ONNX at opset {view.opset}: {node.flaw}",
+                why="the parser refuses it, or reads it as something else",
+                fix="export the model again at the opset that it states",
+                source="ONNX operator specification",
+            )
+
+
+def find_missing_kernels(view: GraphView) -> Iterator[Finding]:
+    """ascend.md section 3.5, EZ3003."""
+    for node in view.nodes:
+        entry = view.entry_of(node)
+        if entry is None or node.is_folded or not view.is_registered(node):
+            continue
+        if entry.missing_kernels:
+            yield node.finding(
+                "no-kernel",
+                WARNING,
+                f"{node.op_type} becomes {', '.join(entry.missing_kernels)}, for which neither "
+                "AI Core nor AI CPU lists a kernel",
+                why="unless a pass of the compiler replaces it, it stops here",
+                fix=_REPLACE,
+                code="EZ3003",
+            )
+
+
+def find_cpu_only(view: GraphView) -> Iterator[Finding]:
+    """ascend.md section 3.7 (engine_310) and section 10, row 11."""
+    for node in view.nodes:
+        entry = view.entry_of(node)
+        if entry is None or node.is_folded or not view.is_registered(node):
+            continue
+        if entry.cpu_kernels:
+            yield node.finding(
+                "ai-cpu",
+                WARNING,
+                f"{node.op_type} runs on the AI CPU",
+                why="the AI Core has no kernel for it; it is slow there and can fail",
+                fix=_CPU_ADVICE.get(node.op_type, _REPLACE),
+                code="507018",
+            )
+
+
+def _show_opsets(opsets: FrozenSet[int]) -> str:
+    """``at opsets 8 to 15``."""
+    if not opsets:
+        return "at no opset"
+    numbers = sorted(opsets)
+    if len(numbers) > 1 and numbers == list(range(numbers[0], numbers[-1] + 1)):
+        return f"at opsets {numbers[0]} to {numbers[-1]}"
+    return f"at opset{'s' if len(numbers) > 1 else ''} " + ", ".join(str(item) for item in numbers)
+
+
+RULES: Tuple[Rule, ...] = (
+    find_unknown_domains,
+    find_unregistered,
+    find_malformed,
+    find_missing_kernels,
+    find_cpu_only,
+)

@@ -1,0 +1,117 @@
+"""Resize: which coordinates, modes and ranks the board computes as ONNX says."""
+
+from __future__ import annotations
+
+from typing import Iterator, Tuple
+
+from atlas_hpe_export.check.finding import BLOCKER, WARNING, Finding
+from atlas_hpe_export.check.graph_view import GraphView, Node
+from atlas_hpe_export.check.rules.rule import Rule
+
+__all__ = ["RULES"]
+
+_HONOURED = ("asymmetric", "align_corners", "pytorch_half_pixel")
+
+
+def _coordinates(view: GraphView, node: Node) -> str:
+    """Until opset 10 there is one rule; from 11 on half_pixel is the default."""
+    if view.opset < 11:
+        return "asymmetric"
+    return node.text("coordinate_transformation_mode", "half_pixel")
+
+
+def _changes_nothing(node: Node) -> bool:
+    before, after = node.input(0), node.output(0)
+    if before is None or after is None or before.size is None:
+        return False
+    return before.shape == after.shape
+
+
+def _is_whole_enlargement(node: Node) -> bool:
+    """Whether every axis grows by a whole number, where nearest rules agree."""
+    before, after = node.input(0), node.output(0)
+    if before is None or after is None or not before.size or not after.size:
+        return False
+    sizes = zip(before.shape or (), after.shape or ())
+    return all(old and new and new % old == 0 for old, new in sizes)
+
+
+def find_modes(view: GraphView) -> Iterator[Finding]:
+    """ascend.md section 3.7, Resize and Upsample: nearest and linear only."""
+    for node in view.nodes_of("Resize", "Upsample"):
+        mode = node.text("mode", "nearest")
+        if mode not in ("nearest", "linear", "bilinear"):
+            yield node.finding(
+                "resize-mode",
+                BLOCKER,
+                f"{node.op_type} in mode {mode}",
+                why="the plugin takes nearest and linear; it stops at 'Unsupported interpolation "
+                "mode'",
+                fix="interpolate with mode='bilinear' and retrain or compare",
+            )
+
+
+def find_coordinates(view: GraphView) -> Iterator[Finding]:
+    """ascend.md section 3.7, Resize: half-pixel centres only as pytorch_half_pixel."""
+    for node in view.nodes_of("Resize"):
+        coordinates = _coordinates(view, node)
+        mode = node.text("mode", "nearest")
+        if coordinates in _HONOURED or node.is_folded or _changes_nothing(node):
+            continue
+        if mode == "nearest" and coordinates == "half_pixel" and _is_whole_enlargement(node):
+            continue
+        half = coordinates == "half_pixel"
+        yield node.finding(
+            "resize-coordinates",
+            BLOCKER,
+            f"Resize {mode} with {coordinates} coordinates",
+            why="the plugin of 2022 computes it as asymmetric: every pixel shifts, without an "
+            "error",
+            fix="atlas-hpe export says it as pytorch_half_pixel where that is the same"
+            if half and mode != "nearest"
+            else "interpolate with align_corners=True, or enlarge by a whole number with "
+            "mode='nearest'",
+            source="ascend.md section 3.7 and section 10, row 9",
+            rewrite="resize_half_pixel" if half and mode != "nearest" else None,
+        )
+
+
+def find_nearest_rounding(view: GraphView) -> Iterator[Finding]:
+    """ascend.md section 3.7, Resize: nearest_mode is not followed."""
+    for node in view.nodes_of("Resize"):
+        if node.text("mode", "nearest") != "nearest" or node.is_folded:
+            continue
+        coordinates = _coordinates(view, node)
+        rounding = "floor" if view.opset < 11 else node.text("nearest_mode", "round_prefer_floor")
+        follows = coordinates == "asymmetric" and rounding == "floor"
+        if follows or _changes_nothing(node) or _is_whole_enlargement(node):
+            continue
+        yield node.finding(
+            "resize-rounding",
+            WARNING,
+            f"Resize nearest with {coordinates} coordinates and {rounding}",
+            why="the plugin does not read nearest_mode; only asymmetric with floor is known to "
+            "match",
+            fix="interpolate with mode='nearest' at a whole factor, or with mode='bilinear'",
+        )
+
+
+def find_volumes(view: GraphView) -> Iterator[Finding]:
+    """ascend.md section 3.7, Resize: 5-D only linear, with two of the coordinate rules."""
+    for node in view.nodes_of("Resize"):
+        data = node.input(0)
+        if data is None or data.rank != 5 or node.is_folded:
+            continue
+        coordinates = _coordinates(view, node)
+        is_linear = node.text("mode", "nearest") == "linear"
+        if not is_linear or coordinates not in ("align_corners", "pytorch_half_pixel"):
+            yield node.finding(
+                "resize-5d",
+                BLOCKER,
+                f"Resize of a 5-D tensor, {node.text('mode', 'nearest')} with {coordinates}",
+                why="in 5-D the plugin takes linear with align_corners or pytorch_half_pixel only",
+                fix="fold depth into the batch or the channels and resize in 4-D",
+            )
+
+
+RULES: Tuple[Rule, ...] = (find_modes, find_coordinates, find_nearest_rounding, find_volumes)
