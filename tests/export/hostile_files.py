@@ -1,16 +1,24 @@
-"""Checkpoints that are broken, lie, or attack; each is written by the function of its name."""
+"""Files that are broken, lie, or attack.
+
+Checkpoints are here, each written by the function of its name. ``hostile_checkpoint_files`` and
+``hostile_onnx_files`` write everything that there is of their kind into a folder, one by one.
+"""
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import struct
 import warnings
 import zipfile
 from pathlib import Path
-from typing import Callable, Dict
+from typing import Callable, Dict, Iterator
 
 import torch
+from hostile_onnx import hostile_models
+from hostile_programs import hostile_exported, hostile_torchscript
+from hostile_safetensors import hostile_safetensors
 
 GOOD = {"conv.weight": torch.ones(2, 3), "conv.bias": torch.zeros(2)}
 
@@ -194,7 +202,7 @@ def four_bytes_that_claim_terabytes(path: Path) -> None:
 HOSTILE: Dict[Callable[[Path], None], str] = {
     missing: "does not exist",
     folder: "found a folder",
-    empty: "the checkpoint is empty",
+    empty: "the file is empty",
     text: "it looks like text",
     mp4: "it looks like an MP4 video",
     random_bytes: "not a PyTorch checkpoint",
@@ -226,3 +234,77 @@ HOSTILE: Dict[Callable[[Path], None], str] = {
     meta_tensor: "it has no values",
     four_bytes_that_claim_terabytes: "it claims 4000000000000 bytes, 4 are stored",
 }
+
+
+#: Writers above whose files are programs, which ``load_checkpoint`` refuses and an export takes.
+PROGRAMS = (torchscript, exported_program)
+_PICKLES = {
+    "eval": b"c__builtin__\neval\n(X\x05\0\0\0print\x85R.",
+    "exec": b"cbuiltins\nexec\n(X\x04\0\0\0pass\x85R.",
+    "old_opcode": b"(S'id'\nios\nsystem\n.",
+    "getattr": b"cbuiltins\ngetattr\n(ctorch\nload\nX\x01\0\0\0a\x86R.",
+    "subprocess": b"csubprocess\ncheck_output\n(]X\x02\0\0\0ida\x85R.",
+    "torch_load": b"ctorch\nload\n(X\x01\0\0\0a\x85R.",
+    "torch_hub": b"ctorch.hub\nload\n(X\x01\0\0\0a\x85R.",
+    "numpy_load": b"cnumpy\nload\n(X\x01\0\0\0a\x85R.",
+    "hidden_by_name": b"ccollections\nOrderedDict.__init__\n.",
+    "extension": b"\x82\x01.",
+    "no_end": b"}q\0",
+    "unknown_opcode": b"\xfe\xfe.",
+    "empty_stack": b"R.",
+    "huge_text": b"X\xff\xff\xff\x7fabc.",
+    "deep": b"(" * 200_000 + b"t" * 200_000 + b".",
+    "huge_memo": b"}r\xff\xff\xff\x7f.",
+}
+
+
+def cut_checkpoints() -> Dict[str, bytes]:
+    """Whole checkpoints of both forms, cut at many lengths."""
+    found = {}
+    for legacy in (False, True):
+        stream = io.BytesIO()
+        torch.save(GOOD, stream, _use_new_zipfile_serialization=not legacy)
+        whole = stream.getvalue()
+        name = "legacy" if legacy else "zip"
+        cuts = sorted({4, 16, 40, *(len(whole) * part // 12 for part in range(1, 12))})
+        found.update({f"{name}_cut_at_{cut}": whole[:cut] for cut in cuts})
+    return found
+
+
+def pickled(data: bytes) -> bytes:
+    """A checkpoint archive around a pickle."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02" + data)
+        archive.writestr("archive/version", "3\n")
+    return stream.getvalue()
+
+
+def hostile_checkpoint_files(folder: Path) -> Iterator[Path]:
+    """Everything that is not ONNX, one file at a time; the code in it would create ``was-run``."""
+    for write in HOSTILE:
+        if write not in (*PROGRAMS, missing):
+            path = folder / write.__name__
+            write(path)
+            yield path
+    marker = folder / "was-run"
+    families = {
+        "checkpoint": cut_checkpoints(),
+        "pickle": {name: pickled(data) for name, data in _PICKLES.items()},
+        "safetensors": hostile_safetensors(),
+        "torchscript": hostile_torchscript(marker),
+        "exported": hostile_exported(marker),
+    }
+    for family, files in families.items():
+        for name, data in files.items():
+            path = folder / f"{family}-{name}"
+            path.write_bytes(data)
+            yield path
+
+
+def hostile_onnx_files(folder: Path) -> Iterator[Path]:
+    """ONNX files that no reader may take, one at a time, some with other files beside them."""
+    for name, write in hostile_models().items():
+        path = folder / f"{name}.onnx"
+        write(path)
+        yield path
