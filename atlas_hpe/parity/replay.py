@@ -1,0 +1,115 @@
+"""Replaying a recorded bundle: parity where there is neither PyTorch nor onnx."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Dict, Mapping, Optional, Sequence, Tuple, Union
+
+import numpy as np
+from typing_extensions import Protocol
+
+from atlas_hpe.aipp import bgr_to_nv12
+from atlas_hpe.card import ModelCard, TensorSpec
+from atlas_hpe.errors import CheckFailedError
+from atlas_hpe.parity.bundle import ParityBundle
+from atlas_hpe.parity.compare import Comparison, DecodeJoints, decode_differs
+from atlas_hpe.parity.ladder_report import LadderReport, RungReport
+from atlas_hpe.parity.rungs import replay_rung
+from atlas_hpe.parity.sample import Feeds, Sample
+from atlas_hpe.parity.tolerances import TOLERANCES
+
+__all__ = ["ReplaySession", "replay_bundle"]
+
+
+class ReplaySession(Protocol):
+    """What a replay needs of a session of the runtime."""
+
+    @property
+    def backend(self) -> str:
+        """Name of the back-end."""
+
+    @property
+    def inputs(self) -> Tuple[TensorSpec, ...]:
+        """Inputs in graph order."""
+
+    def run(self, feeds: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
+        """Run once and wait."""
+
+
+def replay_bundle(
+    path: Union[str, Path],
+    session: ReplaySession,
+    *,
+    model: str,
+    card: Optional[ModelCard] = None,
+    decode_joints: Optional[DecodeJoints] = None,
+) -> LadderReport:
+    """Run a model on the inputs of a bundle and compare it with what the reference said.
+
+    A model that takes the recorded inputs gets them. One whose only input is uint8, of as many
+    bytes as the recorded picture has in NV12, has AIPP in front and gets the picture in that form.
+
+    Args:
+        path: The .npz that ``parity --record`` wrote.
+        session: The model, opened by the runtime.
+        model: File name of the model, for the report.
+        card: Card of the model; None to decode its joints by the card of the bundle.
+        decode_joints: Joints from outputs; None to compare tensors only.
+
+    Raises:
+        InputError: The bundle can't be used.
+        CheckFailedError: The model takes other inputs, or gives other outputs.
+    """
+    with ParityBundle(path) as bundle:
+        facts = bundle.facts
+        comparison = Comparison(
+            card or facts.card, decode_joints, own_outputs=decode_differs(facts.card, card)
+        )
+        from_pictures = False
+        for answer in bundle.answers():
+            from_pictures = _takes_nv12(session.inputs, answer.sample)
+            comparison.add(answer, session.run(_feed(session.inputs, answer.sample)))
+    rung = replay_rung(session.backend, from_pictures=from_pictures)
+    parity = comparison.report(TOLERANCES[rung.tolerance], f"{facts.source}, recorded")
+    return LadderReport(
+        reference=f"{facts.reference} ({facts.reference_kind}, recorded in {Path(path).name})",
+        model=model,
+        rungs=(RungReport(rung.name, rung.what, parity, comparison.worst),),
+    )
+
+
+def _takes_nv12(inputs: Tuple[TensorSpec, ...], sample: Sample) -> bool:
+    """Whether the model wants the picture itself, as the device's decoders deliver it."""
+    if sample.crop is None or len(inputs) != 1 or inputs[0].dtype != "uint8":
+        return False
+    recorded = sample.feeds.get(inputs[0].name)
+    if recorded is not None and recorded.dtype == np.uint8:
+        return False  # the card's own input is uint8: feed what was recorded
+    height, width = sample.crop.shape[:2]
+    return int(np.prod(inputs[0].shape)) == height * width * 3 // 2
+
+
+def _feed(inputs: Tuple[TensorSpec, ...], sample: Sample) -> Feeds:
+    if sample.crop is not None and _takes_nv12(inputs, sample):
+        return {inputs[0].name: bgr_to_nv12(sample.crop).reshape(inputs[0].shape)}
+    found = [(item.name, item.dtype, item.shape) for item in inputs]
+    fits = len(found) == len(sample.feeds) and all(
+        name in sample.feeds
+        and str(sample.feeds[name].dtype) == dtype
+        and len(shape) == sample.feeds[name].ndim
+        and all(size in (-1, have) for size, have in zip(shape, sample.feeds[name].shape))
+        for name, dtype, shape in found
+    )
+    if not fits:
+        recorded = [(name, str(item.dtype), item.shape) for name, item in sample.feeds.items()]
+        raise CheckFailedError(
+            "the model does not take the inputs of the bundle",
+            why=f"it takes {_show(found)}; recorded are {_show(recorded)}",
+            fix="record a bundle with the .onnx that this model was made from; a model with AIPP "
+            "takes uint8 NV12 of the recorded pictures",
+        )
+    return sample.feeds
+
+
+def _show(tensors: Sequence[Tuple[str, str, Tuple[int, ...]]]) -> str:
+    return ", ".join(f"'{name}' {dtype} {list(shape)}" for name, dtype, shape in tensors)
