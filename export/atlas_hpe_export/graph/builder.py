@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Sequence, Tuple, Union
+from typing import List, Mapping, Optional, Sequence, Set, Tuple, Union
 
 import numpy as np
 import onnx
@@ -12,7 +12,7 @@ from atlas_hpe_export.graph.facts import constant_of
 
 __all__ = ["GraphBuilder"]
 
-Attribute = Union[int, float, str, Sequence[int], Sequence[float], ir.Graph]
+Attribute = Union[int, float, str, Sequence[int], Sequence[float], ir.Attr, ir.Graph]
 _INFERENCE_ERRORS = (onnx.shape_inference.InferenceError, onnx.defs.SchemaError, RuntimeError)
 
 
@@ -20,29 +20,35 @@ class GraphBuilder:
     """Collects the nodes that replace one node.
 
     New nodes are named after the old one, so that a finding about them still names its PyTorch
-    module: ``/up1/LayerNorm`` becomes ``/up1/LayerNorm/ReduceMean`` and so on. Shapes and element
-    types of new values are inferred as they are made.
+    module: ``/up1/LayerNorm`` becomes ``/up1/LayerNorm/ReduceMean`` and so on; a node of the same
+    operator keeps the name. Shapes and element types of new values are inferred as they are made.
 
-    Attributes:
+    Args:
         node: The node that is being replaced.
         opset: Opset in whose form new nodes are written.
+        taken: Names of nodes and values that the model has already; new ones are added.
+
+    Attributes:
+        node: As given.
+        opset: As given.
         nodes: What has been made, in order.
         initializers: Constants that the new nodes use.
     """
 
-    def __init__(self, node: ir.Node, opset: int) -> None:
+    def __init__(self, node: ir.Node, opset: int, taken: Optional[Set[str]] = None) -> None:
         self.node = node
         self.opset = opset
         self.nodes: List[ir.Node] = []
         self.initializers: List[ir.Value] = []
-        self._stem = node.name or f"{node.op_type}_{node.outputs[0].name}"
-        self._taken: Dict[str, int] = {}
+        self._taken = set() if taken is None else taken
+        self._stem = node.name or "_".join([node.op_type, *_names(node.outputs)[:1]])
+        self._keeps_name = True
 
     def op(
         self,
         op_type: str,
         *inputs: Optional[ir.Value],
-        attributes: Optional[Dict[str, Attribute]] = None,
+        attributes: Optional[Mapping[str, Attribute]] = None,
         domain: str = "",
     ) -> ir.Value:
         """Add a node with one output.
@@ -60,15 +66,12 @@ class GraphBuilder:
         op_type: str,
         *inputs: Optional[ir.Value],
         outputs: int,
-        attributes: Optional[Dict[str, Attribute]] = None,
+        attributes: Optional[Mapping[str, Attribute]] = None,
         domain: str = "",
     ) -> Tuple[ir.Value, ...]:
         """Add a node with several outputs; the other arguments are those of ``op``."""
-        name = self._name(op_type)
-        values = [
-            ir.Value(name=f"{name}_output_{index}" if outputs > 1 else f"{name}_output")
-            for index in range(outputs)
-        ]
+        name = self._name_node(op_type)
+        values = [ir.Value(name=self._claim(f"{name}_output")) for _ in range(outputs)]
         node = ir.node(
             op_type, list(inputs), attributes or {}, domain=domain, outputs=values, name=name
         )
@@ -80,7 +83,7 @@ class GraphBuilder:
         """Add a constant; its element type is that of the array."""
         array = np.array(array, order="C")
         value = ir.Value(
-            name=self._name("constant"),
+            name=self._claim(f"{self._stem}/constant"),
             shape=ir.Shape(array.shape),
             type=ir.TensorType(ir.DataType.from_numpy(array.dtype)),
             const_value=ir.tensor(array),
@@ -92,8 +95,8 @@ class GraphBuilder:
         """A 1-D int64 constant: sizes, axes, pads."""
         return self.constant(np.array(numbers, np.int64))
 
-    def like(self, value: ir.Value, number: float) -> ir.Value:
-        """A scalar constant of the value's element type.
+    def like(self, value: ir.Value, number: Union[float, np.ndarray]) -> ir.Value:
+        """A constant of the value's element type: a scalar for a number, else as the array.
 
         Raises:
             ValueError: The element type of the value is not known.
@@ -102,10 +105,20 @@ class GraphBuilder:
             raise ValueError(f"the element type of '{value.name}' is not known")
         return self.constant(np.array(number, value.dtype.numpy()))
 
-    def _name(self, suffix: str) -> str:
-        count = self._taken.get(suffix, 0)
-        self._taken[suffix] = count + 1
-        return f"{self._stem}/{suffix}" + (f"_{count}" if count else "")
+    def _name_node(self, op_type: str) -> str:
+        if op_type == self.node.op_type and self._keeps_name:
+            self._keeps_name = False
+            return self._stem
+        return self._claim(f"{self._stem}/{op_type}")
+
+    def _claim(self, name: str) -> str:
+        """The name, numbered where it is taken: two nodes of a file may have the same one."""
+        found, count = name, 0
+        while found in self._taken:
+            count += 1
+            found = f"{name}_{count}"
+        self._taken.add(found)
+        return found
 
     def _infer(self, node: ir.Node) -> None:
         """Shapes by ONNX's own inference, one node at a time; left open where it knows nothing."""
@@ -136,3 +149,7 @@ class GraphBuilder:
             if proto is not None and proto.HasField("tensor_type"):
                 value.type = ir.serde.deserialize_type_proto_for_type(proto)
                 value.shape = ir.serde.deserialize_type_proto_for_shape(proto)
+
+
+def _names(values: Sequence[ir.Value]) -> List[str]:
+    return [value.name for value in values if value.name]

@@ -32,10 +32,18 @@ def dtype_of(value: Optional[ir.Value]) -> Optional[np.dtype]:
 def constant_of(value: Optional[ir.Value]) -> Optional[np.ndarray]:
     """Array of an initialiser or of a Constant node's output, None for everything else.
 
-    A graph input that has a default is not constant: the caller may feed something else.
+    Identity and Cast are seen through, since exporters put them between a constant and its use. A
+    graph input that has a default is not constant: the caller may feed something else.
     """
     if value is None or value.is_graph_input():
         return None
+    node = value.producer()
+    if node is not None and node.domain == "":
+        if node.op_type == "Identity":
+            return constant_of(node.inputs[0])
+        if node.op_type == "Cast":
+            array, dtype = constant_of(node.inputs[0]), dtype_of(value)
+            return None if array is None or dtype is None else array.astype(dtype)
     tensor = value.const_value
     if tensor is None:
         tensor = ir.convenience.get_const_tensor(value)

@@ -15,6 +15,7 @@ from atlas_hpe_export.runners import run_model
 
 __all__ = ["Guard"]
 
+_HALF_STEPS = 8
 Outputs = List[Dict[str, np.ndarray]]
 
 
@@ -39,6 +40,7 @@ class Guard:
         Args:
             model: The graph after a change.
             share: Largest allowed difference, as a share of the output's largest magnitude or of 1.
+                An output in half precision is allowed eight of its own rounding steps (2^-10 each).
         """
         try:
             outputs = run_model(as_proto(model), self._feeds)
@@ -58,10 +60,16 @@ def _difference(expected: np.ndarray, found: Optional[np.ndarray], share: float)
     if expected.dtype.kind != "f":
         moved = int((expected != found).sum())
         return f"has {moved} other values" if moved else None
-    finite = np.abs(expected[np.isfinite(expected)])
-    limit = share * max(1.0, float(finite.max()) if finite.size else 0.0)
+    if expected.dtype == np.float16:
+        share = max(share, _HALF_STEPS * float(np.finfo(np.float16).eps))
+    expected, found = expected.astype(np.float64), found.astype(np.float64)
+    known = np.isfinite(expected)
+    limit = share * max(1.0, float(np.abs(expected[known]).max(initial=0.0)))
     if np.allclose(found, expected, rtol=0, atol=limit, equal_nan=True):
         return None
-    with np.errstate(invalid="ignore"):
-        worst = float(np.nanmax(np.abs(found.astype(np.float64) - expected)))
+    if not np.isfinite(found[known]).all() or not np.allclose(
+        found[~known], expected[~known], equal_nan=True
+    ):
+        return "is infinite or not a number at other places"
+    worst = float(np.abs(found[known] - expected[known]).max())
     return f"moved by up to {worst:.3g}, {limit:.3g} is allowed"

@@ -6,20 +6,41 @@ import onnx
 import onnx_ir as ir
 from onnx_ir.passes import common
 
+from atlas_hpe.errors import ModelFileError
+
 __all__ = ["as_ir", "as_proto", "infer_shapes", "tidy"]
 
 
 def as_ir(model: onnx.ModelProto) -> ir.Model:
     """The graph in the form that is edited; the proto stays as it is.
 
-    Functions that the model defines itself are inlined.
+    Functions that the model defines itself are inlined, and the default domain has one name, "".
+
+    Raises:
+        ModelFileError: The graph holds something that has no such form, a sparse tensor for one.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
-    edited = ir.from_proto(copy)
+    try:
+        edited = ir.from_proto(copy)
+    except ir.serde.SerdeError as error:
+        raise ModelFileError(
+            "the graph can't be edited",
+            why=_find_cause(error),
+            fix="export the network again, without sparse tensors",
+        ) from error
+    imports = edited.graph.opset_imports
+    if "ai.onnx" in imports:
+        imports.setdefault("", imports.pop("ai.onnx"))
     if edited.functions:
         common.InlinePass()(edited)
     return edited
+
+
+def _find_cause(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).strip()
 
 
 def as_proto(model: ir.Model) -> onnx.ModelProto:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, List, Sequence, Tuple, Union
+from typing import Callable, List, Sequence, Set, Tuple, Union
 
 import onnx_ir as ir
 
@@ -53,11 +53,11 @@ def replace_nodes(model: ir.Model, replacement: Replacement, opset: int) -> Repl
         replacement: Says what takes a node's place.
         opset: Opset in whose form new nodes are written.
     """
-    count, refusals = 0, []
+    count, refusals, taken = 0, [], _collect_names(model)
     for node in list(model.graph.all_nodes()):
         if node.graph is None:
             continue  # removed together with another node
-        builder = GraphBuilder(node, opset)
+        builder = GraphBuilder(node, opset, taken)
         outcome = replacement(node, builder)
         if isinstance(outcome, Refusal):
             refusals.append(f"{describe_node(node)}: {outcome.reason}")
@@ -65,6 +65,17 @@ def replace_nodes(model: ir.Model, replacement: Replacement, opset: int) -> Repl
             _swap(model.graph, node, builder, list(outcome))
             count += 1
     return Replaced(count, tuple(refusals))
+
+
+def _collect_names(model: ir.Model) -> Set[str]:
+    names: Set[str] = set()
+    for graph in model.graphs():
+        names.update(value.name or "" for value in graph.inputs)
+        names.update(graph.initializers)
+        for node in graph:
+            names.add(node.name or "")
+            names.update(value.name or "" for value in node.outputs)
+    return names
 
 
 def _swap(root: ir.Graph, node: ir.Node, builder: GraphBuilder, values: List[ir.Value]) -> None:
@@ -88,6 +99,6 @@ def _swap(root: ir.Graph, node: ir.Node, builder: GraphBuilder, values: List[ir.
             made.discard(id(new))
             old.name = None
             new.name = name
-            new.type = new.type or kind
-            new.shape = new.shape or shape
+            new.type = kind if new.type is None else new.type
+            new.shape = shape if new.shape is None else new.shape
     graph.remove(node, safe=True)
