@@ -1,4 +1,4 @@
-"""``atlas-hpe export``: PyTorch checkpoint -> ONNX for the board."""
+"""``atlas-hpe export``: a network in any form -> ONNX for the board."""
 
 from __future__ import annotations
 
@@ -12,50 +12,102 @@ __all__ = ["command"]
 
 
 @click.command("export")
-@click.argument("checkpoint")
+@click.argument("model", required=False)
 @click.option(
     "--out", default="model.onnx", show_default=True, metavar="FILE", help="ONNX to write."
 )
-@click.option("--arch", metavar="NAME", help="Network; default: recognised by its tensors.")
+@click.option("--arch", metavar="NAME", help="Network of the weights; default: recognised.")
+@click.option("--factory", metavar="PKG.MOD:FUNC", help="Builds your own network, for its weights.")
+@click.option(
+    "--input-shape",
+    "input_shapes",
+    multiple=True,
+    metavar="[NAME:]N,C,H,W",
+    help="Shape of an input, where nothing else says it; may repeat.",
+)
+@click.option("--trust-pickle", is_flag=True, help="Run the code that a pickled module brings.")
+@click.option(
+    "--frontend",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="auto, torch-export or torchscript.",
+)
+@click.option("--decode-in-graph", is_flag=True, help="Joints leave the device, not heatmaps.")
 @click.option("--target", default="Ascend310", show_default=True, help="Board's compiler.")
 @click.option("--licence", metavar="TEXT", help="Licence of the weights, for the model card.")
 @click.option(
     "--attribution", multiple=True, metavar="TEXT", help="Source to name in the card; may repeat."
 )
+@click.option("--allow-blockers", is_flag=True, help="Write it though the compiler would refuse.")
+@click.option("--list-rewrites", is_flag=True, help="List the rewrites and why, and do nothing.")
 @click.option("--force", is_flag=True, help="Replace an output that exists.")
 @json_option
 def command(
-    checkpoint: str,
+    model: Optional[str],
     out: str,
     arch: Optional[str],
+    factory: Optional[str],
+    input_shapes: Tuple[str, ...],
+    trust_pickle: bool,
+    frontend: str,
+    decode_in_graph: bool,
     target: str,
     licence: Optional[str],
     attribution: Tuple[str, ...],
+    allow_blockers: bool,
+    list_rewrites: bool,
     force: bool,
     as_json: bool,
 ) -> None:
-    """Turn the PyTorch CHECKPOINT into an ONNX file that the board's compiler takes.
+    """Turn MODEL into an ONNX file that the board's compiler takes.
 
-    The file is checked against PyTorch before it gets its name; it carries its model card.
+    MODEL is a PyTorch checkpoint (.pt, .pth, .safetensors), a TorchScript archive, an exported
+    program (.pt2), an ONNX file or, with --trust-pickle, a pickled module. Every change of the
+    graph is run before and after; the file is compared with MODEL and held against the board's
+    operator table before it gets its name. It carries its model card and its build record.
     """
-    from atlas_hpe_export import describe_export, export_checkpoint, export_to_dict
+    if list_rewrites:
+        _list_rewrites(as_json)
+        return
+    if model is None:
+        raise click.UsageError("Missing argument 'MODEL'.")
+    from atlas_hpe_export import describe_export, export_file, export_to_dict
     from atlas_hpe_pipelines import decode_joints
-    from atlas_hpe_pipelines.drawn_hand import draw_feeds
+    from atlas_hpe_pipelines.drawn_hand import draw_samples
 
-    report = export_checkpoint(
-        checkpoint,
+    report = export_file(
+        model,
         out,
         arch=arch,
+        factory=factory,
+        input_shapes=input_shapes,
+        trust_pickle=trust_pickle,
+        frontend=frontend,
+        decode_in_graph=decode_in_graph,
         target=target,
         decode_joints=decode_joints,
-        draw_feeds=draw_feeds,
+        draw_samples=draw_samples,
         licence=licence or None,
         attribution=attribution,
+        allow_blockers=allow_blockers,
         force=force,
     )
     for line in describe_export(report):
         say(line)
-    say_next("atlas-hpe", "parity", checkpoint, report.path, "--images", "FOLDER")
-    say_next("atlas-hpe", "run", "VIDEO", "--model", report.path, "--out", "hands.gif")
+    say_next("atlas-hpe", "check", report.path)
+    if report.card is not None:
+        say_next("atlas-hpe", "parity", model, report.path, "--images", "FOLDER")
+        say_next("atlas-hpe", "run", "VIDEO", "--model", report.path, "--out", "hands.gif")
     if as_json:
         emit_json(export_to_dict(report))
+
+
+def _list_rewrites(as_json: bool) -> None:
+    from atlas_hpe_export import describe_rewrites, rewrites_to_dict
+
+    if as_json:
+        emit_json(rewrites_to_dict())
+        return
+    for line in describe_rewrites():
+        say(line)

@@ -12,54 +12,80 @@ from atlas_hpe.errors import MissingExtraError
 from atlas_hpe.lazy import lazy_attributes
 
 if TYPE_CHECKING:
-    from atlas_hpe_export.checkpoint import Checkpoint, load_checkpoint
-    from atlas_hpe_export.checkpoint_parity import compare_checkpoint
-    from atlas_hpe_export.export import export_checkpoint, export_onnx
+    from atlas_hpe_export.check import (
+        CheckReport,
+        Finding,
+        check_onnx,
+        check_to_dict,
+        describe_check,
+    )
+    from atlas_hpe_export.export import export_file, export_onnx
     from atlas_hpe_export.export_report import ExportReport, describe_export, export_to_dict
-    from atlas_hpe_export.parity import compare
-    from atlas_hpe_export.parity_report import ParityReport, describe_parity, parity_to_dict
-    from atlas_hpe_export.recognition import recognise
+    from atlas_hpe_export.inputs.checkpoint import Checkpoint, load_checkpoint
+    from atlas_hpe_export.inputs.recognition import recognise
+    from atlas_hpe_export.parity.bisection import bisection_to_dict, describe_bisection
+    from atlas_hpe_export.parity.explain import (
+        bisect_model,
+        check_bisection_folder,
+        compare_model_layers,
+    )
+    from atlas_hpe_export.parity.ladder import run_ladder
+    from atlas_hpe_export.parity.layers import describe_layers, layers_to_dict
+    from atlas_hpe_export.parity.reference import NetworkOptions
     from atlas_hpe_export.targets import TARGETS, Target
-    from atlas_hpe_export.tolerances import TOLERANCES, Tolerance
 
 __all__ = [
     "TARGETS",
-    "TOLERANCES",
+    "CheckReport",
     "Checkpoint",
     "ExportReport",
-    "ParityReport",
+    "Finding",
+    "NetworkOptions",
     "Target",
-    "Tolerance",
-    "compare",
-    "compare_checkpoint",
+    "bisect_model",
+    "bisection_to_dict",
+    "check_bisection_folder",
+    "check_onnx",
+    "check_to_dict",
+    "compare_model_layers",
+    "describe_bisection",
+    "describe_check",
     "describe_export",
-    "describe_parity",
-    "export_checkpoint",
+    "describe_layers",
+    "export_file",
     "export_onnx",
     "export_to_dict",
+    "layers_to_dict",
     "load_checkpoint",
-    "parity_to_dict",
     "recognise",
+    "run_ladder",
 ]
 
 _HOMES: Dict[str, str] = {
     "TARGETS": "targets",
-    "TOLERANCES": "tolerances",
-    "Checkpoint": "checkpoint",
+    "CheckReport": "check",
+    "Checkpoint": "inputs.checkpoint",
     "ExportReport": "export_report",
-    "ParityReport": "parity_report",
+    "Finding": "check",
+    "NetworkOptions": "parity.reference",
     "Target": "targets",
-    "Tolerance": "tolerances",
-    "compare": "parity",
-    "compare_checkpoint": "checkpoint_parity",
+    "bisect_model": "parity.explain",
+    "bisection_to_dict": "parity.bisection",
+    "check_bisection_folder": "parity.explain",
+    "check_onnx": "check",
+    "check_to_dict": "check",
+    "compare_model_layers": "parity.explain",
+    "describe_bisection": "parity.bisection",
+    "describe_check": "check",
     "describe_export": "export_report",
-    "describe_parity": "parity_report",
-    "export_checkpoint": "export",
+    "describe_layers": "parity.layers",
+    "export_file": "export",
     "export_onnx": "export",
     "export_to_dict": "export_report",
-    "load_checkpoint": "checkpoint",
-    "parity_to_dict": "parity_report",
-    "recognise": "recognition",
+    "layers_to_dict": "parity.layers",
+    "load_checkpoint": "inputs.checkpoint",
+    "recognise": "inputs.recognition",
+    "run_ladder": "parity.ladder",
 }
 _EXTRA = ("torch", "onnx", "onnxruntime", "onnxsim", "onnxscript")
 

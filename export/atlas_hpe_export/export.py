@@ -1,84 +1,110 @@
-"""PyTorch -> ONNX that the board's compiler takes, with proof."""
+"""PyTorch, or ONNX as somebody left it -> ONNX that the board's compiler takes, with proof."""
 
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
-from typing import Optional, Sequence, Tuple, Union
+from typing import Dict, Optional, Sequence, Tuple, Union
 
-import torch
 from torch import Tensor, nn
 
-from atlas_hpe.card import Provenance, TensorSpec
+from atlas_hpe.card import ModelCard, Provenance, TensorSpec
 from atlas_hpe.errors import OutputError, UsageError
 from atlas_hpe.nets.spec import NetworkSpec
 from atlas_hpe.outfile import check_out_path
-from atlas_hpe_export.batchnorm import repair_state_dict
-from atlas_hpe_export.checkpoint import Checkpoint, load_checkpoint
+from atlas_hpe.parity import DecodeJoints
 from atlas_hpe_export.export_report import ExportReport
-from atlas_hpe_export.feeds import DrawFeeds
-from atlas_hpe_export.finish import tool_versions
+from atlas_hpe_export.finish import build_card, read_specs, tool_versions
+from atlas_hpe_export.inputs import ExportInput, open_input
 from atlas_hpe_export.job import ExportJob, run_export
-from atlas_hpe_export.parity import DecodeJoints
-from atlas_hpe_export.recognition import recognise
-from atlas_hpe_export.targets import find_target
+from atlas_hpe_export.parity.inputs import DrawSamples
+from atlas_hpe_export.targets import DEFAULT_TARGET, find_target
 
-__all__ = ["build_network", "export_checkpoint", "export_onnx"]
+__all__ = ["export_file", "export_onnx"]
 
 
-def export_checkpoint(
-    checkpoint_path: Union[str, Path],
+def export_file(
+    path: Union[str, Path],
     out_path: Union[str, Path],
     *,
     arch: Optional[str] = None,
-    target: str = "Ascend310",
+    factory: Optional[str] = None,
+    input_shapes: Sequence[str] = (),
+    trust_pickle: bool = False,
+    frontend: str = "auto",
+    decode_in_graph: bool = False,
+    target: str = DEFAULT_TARGET,
     decode_joints: Optional[DecodeJoints] = None,
-    draw_feeds: Optional[DrawFeeds] = None,
+    draw_samples: Optional[DrawSamples] = None,
     name: Optional[str] = None,
     licence: Optional[str] = None,
     attribution: Sequence[str] = (),
+    allow_blockers: bool = False,
     force: bool = False,
 ) -> ExportReport:
-    """Export a checkpoint of one of the toolkit's networks.
+    """Export a file: weights, TorchScript, an exported program, a pickled module, or ONNX.
 
     Args:
-        checkpoint_path: State dict written by ``torch.save``.
+        path: What to start from; its content says what it is, see ``inputs.open_input``.
         out_path: The .onnx to write.
-        arch: Network; None to recognise it by its tensors.
+        arch: Network of the toolkit that weights belong to; None to recognise it by its tensors.
+        factory: ``package.module:function`` that builds the network of the weights.
+        input_shapes: ``1,3,256,256`` or ``name:1,3,256,256`` per input, where nothing else says it.
+        trust_pickle: Run the code that a pickled module brings.
+        frontend: ``"auto"``, or a key of ``frontends.FRONTENDS``.
+        decode_in_graph: Let coordinates leave the device instead of heatmaps.
         target: Board's compiler, see ``targets.TARGETS``.
         decode_joints: Joints from outputs, for parity in joints; None for tensors only.
-        draw_feeds: Pictures of hands as inputs (card, count -> feeds) to compare joints on; None
-            for noise, in which a network may find no hand.
+        draw_samples: Pictures of hands as inputs (card, count -> samples) to compare joints on;
+            None for noise, in which a network may find no hand.
         name: Name of the model in its card; None for the network's.
         licence: Licence of the weights, for the card.
         attribution: Sources that have to be named where the weights go, for the card.
+        allow_blockers: Write the file although the board's compiler would refuse it.
         force: Replace a file that exists.
 
     Raises:
-        CheckpointError: The checkpoint can't be used, or fits no network.
+        CheckpointError: The file can't be used, or its weights fit no network.
+        ModelFileError: The same of an ONNX model.
+        UsageError: Options that do not fit the file or each other.
         OutputError: The output can't be written, or must not be.
         CheckFailedError: The graph can't be made fit for the target, or says something else than
-            PyTorch; no file is left.
+            the network; no file is left.
     """
     found_target = find_target(target)
     out_path = check_out_path(out_path, [".onnx"], force=force)
-    checkpoint = load_checkpoint(checkpoint_path)
-    if out_path.exists() and out_path.samefile(checkpoint.path):
-        raise OutputError("the output is the checkpoint itself", where=out_path, fix="change --out")
-    spec = recognise(checkpoint.state_dict, arch, where=checkpoint.path)
-    module, notes = build_network(checkpoint, spec)
+    _refuse_same_file(Path(path), out_path)
+    opened = open_input(
+        path, arch=arch, factory=factory, input_shapes=input_shapes, trust_pickle=trust_pickle
+    )
+    options = {
+        "arch": arch,
+        "factory": factory,
+        "input_shapes": "; ".join(input_shapes),
+        "trust_pickle": "yes" if trust_pickle else None,
+        "frontend": None if frontend == "auto" else frontend,
+        "decode_in_graph": "yes" if decode_in_graph else None,
+        "allow_blockers": "yes" if allow_blockers else None,
+    }
+    card = _card_of(opened, name, licence, attribution, options)
+    _check_card_options(card, decode_in_graph, licence, attribution)
     return run_export(
         ExportJob(
-            network=module,
-            examples=[_example_of(item) for item in spec.inputs],
             path=out_path,
             target=found_target,
-            spec=spec,
-            provenance=_describe_origin(spec.name, checkpoint, licence, attribution),
+            network=opened.network,
+            program=opened.program,
+            model=opened.model,
+            examples=opened.examples,
+            inputs=_inputs_of(opened, card),
+            card=card,
+            frontend=frontend,
+            decode_in_graph=decode_in_graph,
             decode_joints=decode_joints,
-            draw_feeds=draw_feeds,
-            name=name,
-            notes=(*_describe_choice(checkpoint), *notes),
+            draw_samples=draw_samples,
+            notes=opened.notes,
+            allow_blockers=allow_blockers,
             force=force,
         )
     )
@@ -89,13 +115,16 @@ def export_onnx(
     example_inputs: Union[Tensor, Sequence[Tensor]],
     path: Union[str, Path],
     *,
-    target: str = "Ascend310",
+    target: str = DEFAULT_TARGET,
     spec: Optional[NetworkSpec] = None,
+    frontend: str = "auto",
+    decode_in_graph: bool = False,
     decode_joints: Optional[DecodeJoints] = None,
-    draw_feeds: Optional[DrawFeeds] = None,
+    draw_samples: Optional[DrawSamples] = None,
     name: Optional[str] = None,
     licence: Optional[str] = None,
     attribution: Sequence[str] = (),
+    allow_blockers: bool = False,
     force: bool = False,
 ) -> ExportReport:
     """Export any PyTorch module; the module itself is left exactly as it was.
@@ -106,12 +135,15 @@ def export_onnx(
         path: The .onnx to write.
         target: Board's compiler, see ``targets.TARGETS``.
         spec: Names, preprocessing and decoding for the model card; None to write no card.
+        frontend: ``"auto"``, or a key of ``frontends.FRONTENDS``.
+        decode_in_graph: Let coordinates leave the device instead of heatmaps; needs ``spec``.
         decode_joints: Joints from outputs, for parity in joints; needs ``spec``.
-        draw_feeds: Pictures of hands as inputs (card, count -> feeds) to compare joints on; needs
-            ``spec``; None for noise, in which a network may find no hand.
+        draw_samples: Pictures of hands as inputs (card, count -> samples) to compare joints on;
+            needs ``spec``; None for noise, in which a network may find no hand.
         name: Name of the model in its card; None for the network's.
         licence: Licence of the weights, for the card.
         attribution: Sources that have to be named where the weights go, for the card.
+        allow_blockers: Write the file although the board's compiler would refuse it.
         force: Replace a file that exists.
 
     Raises:
@@ -122,75 +154,141 @@ def export_onnx(
             PyTorch; no file is left.
     """
     found_target = find_target(target)
-    if spec is None and (decode_joints is not None or draw_feeds is not None):
+    if spec is None and (decode_joints is not None or draw_samples is not None):
         raise UsageError("there are no joints without a specification", fix="pass spec=")
     path = check_out_path(path, [".onnx"], force=force)
     examples = [example_inputs] if isinstance(example_inputs, Tensor) else list(example_inputs)
     if not examples or not all(isinstance(item, Tensor) for item in examples):
         raise UsageError("example_inputs must be a tensor or a sequence of tensors")
+    card = None
+    if spec is not None:
+        options = {
+            "frontend": None if frontend == "auto" else frontend,
+            "decode_in_graph": "yes" if decode_in_graph else None,
+            "allow_blockers": "yes" if allow_blockers else None,
+        }
+        origin = _describe_origin(spec.name, licence, attribution, options)
+        card = build_card(spec, name, origin)
+    _check_card_options(card, decode_in_graph, licence, attribution)
+    return run_export(
+        ExportJob(
+            path=path,
+            target=found_target,
+            network=_copy(module),
+            examples=tuple(item.detach().cpu() for item in examples),
+            inputs=_describe_examples(examples, spec),
+            card=card,
+            frontend=frontend,
+            decode_in_graph=decode_in_graph,
+            decode_joints=decode_joints,
+            draw_samples=draw_samples,
+            allow_blockers=allow_blockers,
+            force=force,
+        )
+    )
+
+
+def _copy(module: nn.Module) -> nn.Module:
     try:
-        network = copy.deepcopy(module)
+        return copy.deepcopy(module)
     except (RuntimeError, TypeError, NotImplementedError) as error:
         raise UsageError(
             "the module can't be copied, so it can't be exported without changing it",
             why=str(error),
             fix="detach the tensors that it keeps, and export again",
         ) from error
-    return run_export(
-        ExportJob(
-            network=network,
-            examples=[item.detach().cpu() for item in examples],
-            path=path,
-            target=found_target,
-            spec=spec,
-            provenance=_describe_origin(
-                type(module).__name__ if spec is None else spec.name, None, licence, attribution
-            ),
-            decode_joints=decode_joints,
-            draw_feeds=draw_feeds,
-            name=name,
-            notes=(),
-            force=force,
+
+
+def _refuse_same_file(path: Path, out_path: Path) -> None:
+    if out_path.exists() and path.exists() and out_path.samefile(path):
+        raise OutputError("the output is the input itself", where=out_path, fix="change --out")
+
+
+def _check_card_options(
+    card: Optional[ModelCard],
+    decode_in_graph: bool,
+    licence: Optional[str],
+    attribution: Sequence[str],
+) -> None:
+    """Without a card nobody knows which outputs are heatmaps, and a licence has no place."""
+    asked = {"decode_in_graph": decode_in_graph, "licence": licence, "attribution": attribution}
+    for option, value in asked.items():
+        if card is None and value:
+            raise UsageError(
+                f"{option} needs a network with a specification",
+                why="without one the file has no model card",
+                fix="name the network with --arch, or let --factory give a NetworkSpec",
+            )
+
+
+def _card_of(
+    opened: ExportInput,
+    name: Optional[str],
+    licence: Optional[str],
+    attribution: Sequence[str],
+    options: Dict[str, Optional[str]],
+) -> Optional[ModelCard]:
+    """The card as far as it is known before the export; an ONNX file of ours keeps its own."""
+    if opened.spec is not None:
+        origin = _describe_origin(opened.spec.name, licence, attribution, options)
+        card = build_card(opened.spec, name, origin)
+    elif opened.card is not None:
+        known = opened.card.provenance
+        origin = _describe_origin(
+            known.network, licence or known.licence, attribution or known.attribution, options
         )
-    )
-
-
-def build_network(checkpoint: Checkpoint, spec: NetworkSpec) -> Tuple[nn.Module, Tuple[str, ...]]:
-    """The network with the weights of a checkpoint, and what was repaired, in words.
-
-    Raises:
-        CheckpointError: A batch norm without statistics.
-    """
-    module = spec.build()
-    weights, notes = repair_state_dict(checkpoint.state_dict, module)
-    module.load_state_dict(weights)
-    return module, notes
-
-
-def _example_of(spec: TensorSpec) -> Tensor:
-    return torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype))
-
-
-def _describe_choice(checkpoint: Checkpoint) -> Tuple[str, ...]:
-    """Which of the weights in the file were taken; training files often hold averaged ones too."""
-    if checkpoint.key is None:
-        return ()
-    others = ", ".join(f"'{key}'" for key in checkpoint.other_keys)
-    note = f"took the weights under '{checkpoint.key}'"
-    return (note + (f"; those under {others} have the same names" if others else ""),)
+        card = replace(opened.card, name=name or opened.card.name, provenance=origin)
+    else:
+        return None
+    origin = replace(card.provenance, checkpoint=opened.path.name, checkpoint_sha256=opened.sha256)
+    return replace(card, provenance=origin)
 
 
 def _describe_origin(
     network: str,
-    checkpoint: Optional[Checkpoint],
     licence: Optional[str],
     attribution: Sequence[str],
+    options: Dict[str, Optional[str]],
 ) -> Provenance:
     return Provenance(
         network=network,
-        checkpoint=None if checkpoint is None else checkpoint.path.name,
-        checkpoint_sha256=None if checkpoint is None else checkpoint.sha256,
         licence=licence,
         attribution=tuple(attribution),
+        options={key: value for key, value in options.items() if value},
         tools=tool_versions(),
+    )
+
+
+def _inputs_of(opened: ExportInput, card: Optional[ModelCard]) -> Tuple[TensorSpec, ...]:
+    if opened.model is not None:
+        return read_specs(opened.model.graph.input)
+    if card is not None:
+        return card.graphs[0].inputs
+    return tuple(
+        _describe_tensor(name, item) for name, item in zip(opened.input_names, opened.examples)
+    )
+
+
+def _describe_examples(
+    examples: Sequence[Tensor], spec: Optional[NetworkSpec]
+) -> Tuple[TensorSpec, ...]:
+    """The inputs as the specification says, or as the examples are."""
+    if spec is None:
+        names = ["input"] if len(examples) == 1 else [f"input_{i}" for i in range(len(examples))]
+        return tuple(_describe_tensor(name, item) for name, item in zip(names, examples))
+    shapes = [tuple(item.shape) for item in examples]
+    if shapes != [item.shape for item in spec.inputs]:
+        raise UsageError(
+            f"the example inputs are not those of '{spec.name}'",
+            why=f"shapes {shapes}, expected {[item.shape for item in spec.inputs]}",
+        )
+    return spec.inputs
+
+
+def _describe_tensor(name: str, tensor: Tensor) -> TensorSpec:
+    return TensorSpec(
+        name=name,
+        shape=tuple(tensor.shape),
+        dtype="float32" if tensor.is_floating_point() else str(tensor.dtype)[len("torch.") :],
+        layout="NCHW" if tensor.dim() == 4 else "ND",
     )

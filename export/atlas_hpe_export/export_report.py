@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Tuple
 
 from atlas_hpe.card import ModelCard, card_to_json
-from atlas_hpe_export.parity_report import ParityReport, describe_parity, parity_to_dict
+from atlas_hpe.parity import ParityReport, describe_parity, parity_to_dict
+from atlas_hpe_export.check import CheckReport, check_to_dict
 from atlas_hpe_export.steps import Step
 
 __all__ = ["ExportReport", "describe_export", "export_to_dict"]
@@ -24,7 +25,8 @@ class ExportReport:
         opset: ONNX opset of the default domain, read back from the file.
         ir_version: Version of the file format, read back from the file.
         rewrites: Changes made to the graph, in order, as the card lists them.
-        parity: The file against PyTorch.
+        parity: The file against the network.
+        check: The file against the board's operator table.
         sizes: ``file_bytes``, ``weights`` (values in all initialisers), ``nodes``.
         steps: What was done, and what was not and why.
         warnings: What a person should look at.
@@ -36,6 +38,7 @@ class ExportReport:
     ir_version: int
     rewrites: Tuple[str, ...]
     parity: ParityReport
+    check: CheckReport
     sizes: Mapping[str, int]
     steps: Tuple[Step, ...]
     warnings: Tuple[str, ...]
@@ -50,6 +53,7 @@ def export_to_dict(report: ExportReport) -> Dict[str, object]:
         "ir_version": report.ir_version,
         "rewrites": list(report.rewrites),
         "parity": parity_to_dict(report.parity),
+        "check": check_to_dict(report.check),
         "sizes": dict(report.sizes),
         "steps": [asdict(step) for step in report.steps],
         "warnings": list(report.warnings),

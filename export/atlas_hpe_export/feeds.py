@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Callable, List, Mapping, Optional, Sequence
+from typing import List, Mapping, Sequence
 
 import numpy as np
 
-from atlas_hpe.card import ModelCard, TensorSpec
+from atlas_hpe.card import TensorSpec
 
-__all__ = ["DrawFeeds", "Feeds", "describe_feeds", "make_feeds"]
+__all__ = ["Feeds", "make_feeds"]
 
 #: Input name -> array, of one sample.
 Feeds = Mapping[str, np.ndarray]
-#: Card and number of samples -> inputs that show hands.
-DrawFeeds = Callable[[ModelCard, int], Sequence[Feeds]]
-
 _COARSE = 8  # cells per side of the coarse pattern
-
-
-def describe_feeds(draw_feeds: Optional[DrawFeeds]) -> str:
-    """What parity ran on, in words, when no photographs were given."""
-    if draw_feeds is None:
-        return "noise from a seed, no photographs"
-    return "hands drawn by this project, no photographs"
 
 
 def make_feeds(inputs: Sequence[TensorSpec], count: int, seed: int = 0) -> List[Feeds]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Dict, Optional
+from typing import Dict, Iterable, Optional, Tuple
 
 import onnx
 
@@ -26,9 +27,16 @@ from atlas_hpe.version import __version__
 from atlas_hpe_export.targets import Target
 from atlas_hpe_export.wording import show_specs
 
-__all__ = ["build_card", "check_interface", "tool_versions", "write_checked"]
+__all__ = [
+    "build_card",
+    "check_interface",
+    "hash_graph",
+    "read_specs",
+    "tool_versions",
+    "write_checked",
+]
 
-_TOOLS = ("torch", "onnx", "onnxsim", "onnxruntime", "numpy")
+_TOOLS = ("torch", "onnx", "onnxscript", "onnx-ir", "onnxsim", "onnxruntime", "numpy")
 
 
 def tool_versions() -> Dict[str, str]:
@@ -55,22 +63,36 @@ def build_card(spec: NetworkSpec, name: Optional[str], provenance: Provenance) -
     )
 
 
-def check_interface(model: onnx.ModelProto, spec: NetworkSpec) -> None:
-    """Hold the graph's inputs and outputs against the specification.
+def check_interface(model: onnx.ModelProto, card: ModelCard) -> None:
+    """Hold the graph's inputs and outputs against the card.
 
     Raises:
         CheckFailedError: A name, a shape or an element type differs.
     """
-    for kind, expected in (("input", spec.inputs), ("output", spec.outputs)):
-        found = tuple(_read_spec(info) for info in getattr(model.graph, kind))
+    known = card.graphs[0]
+    for kind, expected, infos in (
+        ("input", known.inputs, model.graph.input),
+        ("output", known.outputs, model.graph.output),
+    ):
+        found = tuple(_without_layout(item) for item in read_specs(infos))
         wanted = tuple(_without_layout(item) for item in expected)
         if found != wanted:
             raise CheckFailedError(
-                f"the graph's {kind}s are not those of '{spec.name}'",
+                f"the graph's {kind}s are not those of '{card.name}'",
                 why=f"the graph has {show_specs(found)}; "
                 f"the specification says {show_specs(wanted)}",
                 fix=f"correct SPEC.{kind}s, or the network",
             )
+
+
+def hash_graph(model: onnx.ModelProto) -> str:
+    """SHA-256 of the graph and its weights, whatever the file's metadata says."""
+    return hashlib.sha256(model.graph.SerializeToString(deterministic=True)).hexdigest()
+
+
+def read_specs(infos: Iterable[onnx.ValueInfoProto]) -> Tuple[TensorSpec, ...]:
+    """Inputs or outputs of a graph; an axis that is not fixed is -1."""
+    return tuple(_read_spec(info) for info in infos)
 
 
 def write_checked(
@@ -88,6 +110,7 @@ def write_checked(
         CheckFailedError: What was read back is not what the target takes, or not what was written.
     """
     model.ir_version = target.ir_version
+    del model.metadata_props[:]
     if card is not None:
         onnx.helper.set_model_props(model, {CARD_METADATA_KEY: card_to_json(card)})
     with AtomicFile(path, force=force) as file:
@@ -128,7 +151,7 @@ def _read_spec(info: onnx.ValueInfoProto) -> TensorSpec:
     tensor = info.type.tensor_type
     shape = tuple(dim.dim_value if dim.HasField("dim_value") else -1 for dim in tensor.shape.dim)
     dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type)
-    return TensorSpec(info.name, shape, str(dtype))
+    return TensorSpec(info.name, shape, str(dtype), "NCHW" if len(shape) == 4 else "ND")
 
 
 def _without_layout(spec: TensorSpec) -> TensorSpec:

@@ -1,34 +1,38 @@
-"""One export from a module that may be changed to a file that is checked."""
+"""One export from a network that may be changed to a file that is checked."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Iterable, List, Mapping, Optional, Sequence, Tuple
+from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
 import onnx
+import torch
 from torch import Tensor, nn
 
-from atlas_hpe.card import ModelCard, Provenance, TensorSpec
-from atlas_hpe.errors import CheckFailedError, UsageError
-from atlas_hpe.nets.spec import NetworkSpec
+from atlas_hpe.card import ModelCard, TensorSpec
+from atlas_hpe.parity import DecodeJoints, ParityReport, Sample, compare, parity_figures
+from atlas_hpe.parity.sample import Run
 from atlas_hpe_export.batchnorm import check_finite, freeze, repair_batch_norms
+from atlas_hpe_export.check import CheckReport
+from atlas_hpe_export.check.finding import BLOCKER, WARNING
+from atlas_hpe_export.decoding import GRAPH_DECODERS, append_decoding
 from atlas_hpe_export.export_report import ExportReport
-from atlas_hpe_export.feeds import DrawFeeds, Feeds, describe_feeds, make_feeds
-from atlas_hpe_export.finish import build_card, check_interface, write_checked
-from atlas_hpe_export.frontend import Traced, trace_to_onnx
-from atlas_hpe_export.operators import find_unknown_operators
-from atlas_hpe_export.parity import DecodeJoints, compare
-from atlas_hpe_export.parity_report import ParityReport, describe_parity, parity_figures
-from atlas_hpe_export.passes import PASSES
-from atlas_hpe_export.rewrite import rewrite_graph, simplify_graph
+from atlas_hpe_export.feeds import Feeds, make_feeds
+from atlas_hpe_export.finish import check_interface, hash_graph, write_checked
+from atlas_hpe_export.fit import fit_to_board
+from atlas_hpe_export.frontends import Captured, capture
+from atlas_hpe_export.graph import as_ir, as_proto, infer_shapes
+from atlas_hpe_export.parity.inputs import DrawSamples
+from atlas_hpe_export.proof import prove_board_takes, prove_parity
 from atlas_hpe_export.runners import module_runner, open_runner
 from atlas_hpe_export.steps import Step
 from atlas_hpe_export.targets import Target
 
 __all__ = ["ExportJob", "run_export"]
 
-_PARITY_SAMPLES = 4
+_SAMPLES = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,171 +40,213 @@ class ExportJob:
     """Everything that one export needs.
 
     Attributes:
-        network: Module that may be changed: a copy, or one built for this.
-        examples: Positional inputs on the CPU.
         path: The .onnx to write.
         target: Board's compiler.
-        spec: Specification, None for a file without a card.
-        provenance: Origin for the card; its rewrites, opset, soc and parity are filled in here.
+        network: Module that may be changed: a copy, or one built for this; None for ONNX.
+        program: The exported program that ``network`` belongs to, None for the other kinds.
+        model: The ONNX model to start from, None where there is a network.
+        examples: Positional inputs on the CPU.
+        inputs: The inputs as the graph shall have them.
+        card: Card with the network's contract and its origin; the build record is filled in here.
+            None for a file without a card.
+        frontend: Key of ``FRONTENDS``, or ``"auto"``.
+        decode_in_graph: Append the decoding of the card to the graph.
         decode_joints: Joints from outputs, None for parity in tensors only.
-        draw_feeds: Inputs that show hands, None for noise.
-        name: Name for the card, None for the network's.
+        draw_samples: Inputs that show hands, None for noise.
         notes: What was repaired before, in words.
+        allow_blockers: Write the file although the compiler would refuse it.
         force: Replace a file that exists.
     """
 
-    network: nn.Module
-    examples: Sequence[Tensor]
     path: Path
     target: Target
-    spec: Optional[NetworkSpec]
-    provenance: Provenance
-    decode_joints: Optional[DecodeJoints]
-    draw_feeds: Optional[DrawFeeds]
-    name: Optional[str]
-    notes: Tuple[str, ...]
-    force: bool
+    network: Optional[nn.Module] = None
+    program: Optional[torch.export.ExportedProgram] = None
+    model: Optional[onnx.ModelProto] = None
+    examples: Tuple[Tensor, ...] = ()
+    inputs: Tuple[TensorSpec, ...] = ()
+    card: Optional[ModelCard] = None
+    frontend: str = "auto"
+    decode_in_graph: bool = False
+    decode_joints: Optional[DecodeJoints] = None
+    draw_samples: Optional[DrawSamples] = None
+    notes: Tuple[str, ...] = ()
+    allow_blockers: bool = False
+    force: bool = False
+
+
+#: Names of the graph's outputs -> the network that everything is held against.
+_Reference = Callable[[Sequence[str]], Run]
 
 
 def run_export(job: ExportJob) -> ExportReport:
-    """Freeze, trace, simplify, rewrite, compare, write.
+    """Freeze, capture, fit to the board, compare, check, write.
 
     Raises:
-        UsageError: Examples that do not fit the specification.
         CheckpointError: NaN in the weights, or a batch norm without statistics.
         CheckFailedError: The graph can't be made fit for the target, or says something else.
         OutputError: The file can't be written.
     """
-    steps = _prepare(job.network, job.notes)
-    inputs = _describe_inputs(job.spec, job.examples)
-    traced = _trace(job, inputs)
-    feeds = make_feeds(inputs, _PARITY_SAMPLES)
-    model, step = simplify_graph(traced.model, feeds)
-    model, rewrite_steps = rewrite_graph(model, PASSES, feeds)
-    graph_steps = [step, *rewrite_steps]
-    rewrites = tuple(f"{step.name} x{step.count}" for step in graph_steps if step.count)
-    card = _draft_card(job, model, rewrites)
-    parity = _check_parity(job, model, traced, inputs, feeds, card)
+    prepared = _prepare(job)
+    feeds = make_feeds(job.inputs, _SAMPLES)
+    with _open_reference(job) as reference:
+        captured = _capture(job, reference, feeds)
+        model, fitted = fit_to_board(captured.model, feeds, job.target)
+        card = job.card
+        if card is not None:
+            check_interface(model, card)
+        if card is not None and job.decode_in_graph:
+            model, card, step = _append_decoding(model, card)
+            fitted = (*fitted, step)
+        checked = prove_board_takes(
+            model, job.target, path=job.path, allow_blockers=job.allow_blockers
+        )
+        samples, source = _gather_samples(job, feeds)
+        parity = prove_parity(
+            reference(captured.output_names),
+            model,
+            samples,
+            source,
+            reference_card=job.card,
+            card=card,
+            decode_joints=job.decode_joints,
+            path=job.path,
+        )
     if card is not None:
-        provenance = replace(card.provenance, parity=parity_figures(parity))
-        card = replace(card, provenance=provenance)
+        card = _record_build(card, job, model, captured.frontend, fitted, parity)
     summary = write_checked(model, job.path, card=card, target=job.target, force=job.force)
     return ExportReport(
         path=job.path,
         card=card,
         opset=summary.opsets["ai.onnx"],
         ir_version=summary.ir_version,
-        rewrites=rewrites,
+        rewrites=_list_applied(fitted),
         parity=parity,
+        check=checked,
         sizes={
             "file_bytes": job.path.stat().st_size,
             "weights": summary.weights,
             "nodes": sum(summary.operators.values()),
         },
-        steps=(*steps, *graph_steps),
-        warnings=_collect_warnings(traced, summary.operators, card, parity),
+        steps=(*prepared, _describe_capture(captured), *fitted),
+        warnings=_collect_warnings(captured, checked, card, parity),
     )
 
 
-def _prepare(network: nn.Module, notes: Iterable[str]) -> List[Step]:
-    network.cpu().float()
-    found = [*notes, *repair_batch_norms(network), *freeze(network)]
-    check_finite(network)
+def _prepare(job: ExportJob) -> List[Step]:
+    """Put the module into the state that is exported; a program and a graph are in theirs."""
+    found = list(job.notes)
+    if job.network is not None and job.program is None:
+        job.network.cpu().float()
+        found += [*repair_batch_norms(job.network), *freeze(job.network)]
+        check_finite(job.network)
     if not found:
         return [Step("prepare", "not needed", "eval mode, float eps, statistics at hand")]
     return [Step("prepare", "applied", note) for note in found]
 
 
-def _trace(job: ExportJob, inputs: Sequence[TensorSpec]) -> Traced:
-    return trace_to_onnx(
+@contextmanager
+def _open_reference(job: ExportJob) -> Iterator[_Reference]:
+    if job.network is not None:
+        network, names = job.network, [item.name for item in job.inputs]
+        yield lambda outputs: module_runner(network, names, outputs)
+    elif job.model is not None:
+        with open_runner(job.model) as run:
+            yield lambda outputs: run
+    else:
+        raise ValueError("an export needs a network or a graph")
+
+
+def _capture(job: ExportJob, reference: _Reference, feeds: Sequence[Feeds]) -> Captured:
+    if job.network is None:
+        return _take_graph(job)
+
+    def find_departure(model: onnx.ModelProto) -> Optional[str]:
+        outputs = [info.name for info in model.graph.output]
+        with open_runner(model) as candidate:
+            report = compare(reference(outputs), candidate, feeds)
+        return "; ".join(report.failures) or None
+
+    return capture(
         job.network,
         [item.float() if item.is_floating_point() else item for item in job.examples],
-        input_names=[item.name for item in inputs],
-        output_names=[item.name for item in job.spec.outputs] if job.spec is not None else [],
-        opset=job.target.opset,
+        input_names=[item.name for item in job.inputs],
+        output_names=() if job.card is None else [o.name for o in job.card.graphs[0].outputs],
+        frontend=job.frontend,
+        program=job.program,
+        verify=find_departure,
     )
 
 
-def _describe_inputs(
-    spec: Optional[NetworkSpec], examples: Sequence[Tensor]
-) -> Tuple[TensorSpec, ...]:
-    """The inputs as the specification says, or as the examples are."""
-    shapes = [tuple(item.shape) for item in examples]
-    if spec is not None:
-        if shapes != [item.shape for item in spec.inputs]:
-            raise UsageError(
-                f"the example inputs are not those of '{spec.name}'",
-                why=f"shapes {shapes}, expected {[item.shape for item in spec.inputs]}",
-            )
-        return spec.inputs
-    names = ["input"] if len(examples) == 1 else [f"input_{i}" for i in range(len(examples))]
-    return tuple(
-        TensorSpec(
-            name=name,
-            shape=shape,
-            dtype="float32" if item.is_floating_point() else str(item.dtype)[len("torch.") :],
-            layout="NCHW" if len(shape) == 4 else "ND",
-        )
-        for name, shape, item in zip(names, shapes, examples)
-    )
+def _take_graph(job: ExportJob) -> Captured:
+    if job.model is None:
+        raise ValueError("there is no graph")
+    names = tuple(info.name for info in job.model.graph.output)
+    return Captured(job.model, names, "", "the file is a graph already", ())
 
 
-def _draft_card(
-    job: ExportJob, model: onnx.ModelProto, rewrites: Tuple[str, ...]
-) -> Optional[ModelCard]:
-    """The card as far as it is known before the comparison."""
-    if job.spec is None:
-        return None
-    check_interface(model, job.spec)
-    provenance = replace(
-        job.provenance, rewrites=rewrites, opset=job.target.opset, soc=job.target.name
-    )
-    return build_card(job.spec, job.name, provenance)
+def _append_decoding(
+    model: onnx.ModelProto, card: ModelCard
+) -> Tuple[onnx.ModelProto, ModelCard, Step]:
+    edited = as_ir(model)
+    infer_shapes(edited)
+    card = append_decoding(edited, card, GRAPH_DECODERS)
+    step = Step("decode-in-graph", "applied", "coordinates leave the device, not heatmaps")
+    return as_proto(edited), card, step
 
 
-def _check_parity(
+def _gather_samples(job: ExportJob, feeds: Sequence[Feeds]) -> Tuple[List[Sample], str]:
+    if job.card is None or job.draw_samples is None:
+        noise = [Sample(f"noise {number}", feed) for number, feed in enumerate(feeds)]
+        return noise, "noise from a seed, no photographs"
+    drawn = list(job.draw_samples(job.card, _SAMPLES))
+    return drawn, "hands drawn by this project, no photographs"
+
+
+def _describe_capture(captured: Captured) -> Step:
+    what = captured.frontend or "onnx"
+    return Step("capture", "applied", f"{what}: {captured.reason}")
+
+
+def _list_applied(steps: Sequence[Step]) -> Tuple[str, ...]:
+    done = [step for step in steps if step.status == "applied"]
+    return tuple(f"{step.name} x{step.count}" if step.count else step.name for step in done)
+
+
+def _record_build(
+    card: ModelCard,
     job: ExportJob,
     model: onnx.ModelProto,
-    traced: Traced,
-    inputs: Sequence[TensorSpec],
-    feeds: Sequence[Feeds],
-    card: Optional[ModelCard],
-) -> ParityReport:
-    if job.draw_feeds is not None and card is not None:
-        feeds = job.draw_feeds(card, _PARITY_SAMPLES)
-    reference = module_runner(job.network, [item.name for item in inputs], traced.output_names)
-    with open_runner(model) as candidate:
-        report = compare(
-            reference,
-            candidate,
-            feeds,
-            card=card,
-            decode_joints=job.decode_joints,
-            source=describe_feeds(job.draw_feeds),
-        )
-    if not report.passed:
-        raise CheckFailedError(
-            "the exported graph does not say what PyTorch says; no file was written",
-            where=job.path,
-            why="; ".join(report.failures),
-            fix="look at: " + " / ".join(line.strip() for line in describe_parity(report)),
-        )
-    return report
+    frontend: str,
+    steps: Sequence[Step],
+    parity: ParityReport,
+) -> ModelCard:
+    """Everything that somebody needs to know who has the file and nothing else."""
+    not_applied = [step for step in steps if step.status in ("refused", "reverted", "skipped")]
+    provenance = replace(
+        card.provenance,
+        frontend=frontend or None,
+        rewrites=_list_applied(steps),
+        refused=tuple(f"{step.name}: {step.status}, {step.reason}" for step in not_applied),
+        opset=job.target.opset,
+        soc=job.target.name,
+        graph_sha256=hash_graph(model),
+        parity=parity_figures(parity),
+    )
+    return replace(card, provenance=provenance)
 
 
 def _collect_warnings(
-    traced: Traced,
-    operators: Mapping[str, int],
-    card: Optional[ModelCard],
-    parity: ParityReport,
+    captured: Captured, checked: CheckReport, card: Optional[ModelCard], parity: ParityReport
 ) -> Tuple[str, ...]:
-    warnings = [f"PyTorch's exporter: {line}" for line in traced.warnings]
-    unknown = find_unknown_operators(operators)
-    if unknown:
-        warnings.append(
-            "operators not yet looked up for the board: " + ", ".join(unknown) + "; its compiler "
-            "may refuse them"
-        )
+    warnings = [f"PyTorch's exporter: {line}" for line in captured.warnings]
+    for severity in (BLOCKER, WARNING):
+        found = checked.of(severity)
+        if found:
+            rules = sorted({item.rule for item in found})
+            warnings.append(f"check: {len(found)} {severity}(s): {', '.join(rules)}")
     if card is None:
-        warnings.append("the file has no model card, so atlas-hpe run can't use it: pass spec=")
+        warnings.append(
+            "the file has no model card, so atlas-hpe run can't use it: a NetworkSpec makes one"
+        )
     return (*warnings, *parity.warnings)

@@ -8,11 +8,11 @@ import numpy as np
 import onnx
 
 from atlas_hpe.errors import CheckFailedError, DeviceError, ModelFileError
+from atlas_hpe.parity import TOLERANCES, Tolerance
 from atlas_hpe_export.feeds import Feeds
 from atlas_hpe_export.passes import RewritePass
 from atlas_hpe_export.runners import run_model
 from atlas_hpe_export.steps import Step
-from atlas_hpe_export.tolerances import TOLERANCES, Tolerance
 from atlas_hpe_export.wording import first_line
 
 __all__ = ["find_change", "rewrite_graph", "simplify_graph"]

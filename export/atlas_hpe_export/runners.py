@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Mapping, Sequence
+from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Mapping, Sequence
 
 import numpy as np
-import onnx
-import torch
-from torch import Tensor, nn
 
 from atlas_hpe_export.feeds import Feeds
 from atlas_hpe_runtime import open_session
+
+if TYPE_CHECKING:
+    import onnx
+    from torch import nn
 
 __all__ = ["Runner", "module_runner", "open_runner", "run_model"]
 
@@ -25,11 +26,14 @@ def module_runner(
     module: nn.Module, input_names: Sequence[str], output_names: Sequence[str]
 ) -> Runner:
     """A PyTorch module as a ``Runner``; names follow the order of ``forward``."""
+    import torch
+
+    from atlas_hpe_export.frontends.outputs import flatten_outputs
 
     def run(feeds: Feeds) -> Dict[str, np.ndarray]:
         with torch.no_grad():
             outputs = module(*[torch.from_numpy(feeds[name]) for name in input_names])
-        tensors = [outputs] if isinstance(outputs, Tensor) else list(outputs)
+        tensors = [tensor for _, tensor in flatten_outputs(outputs)]
         return {name: value.numpy() for name, value in zip(output_names, tensors)}
 
     return run

@@ -7,7 +7,9 @@ from typing import Dict
 
 from atlas_hpe.errors import UsageError
 
-__all__ = ["TARGETS", "Target", "find_target"]
+__all__ = ["DEFAULT_TARGET", "TARGETS", "Target", "find_target"]
+
+DEFAULT_TARGET = "Ascend310"
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,12 @@ TARGETS: Dict[str, Target] = {
 }
 
 
-def find_target(name: str) -> Target:
+def find_target(name: str, *, option: str = "--target") -> Target:
     """The target of that name.
+
+    Args:
+        name: A soc_version of atc.
+        option: Where the name comes from, for the message.
 
     Raises:
         UsageError: No such target.
@@ -42,7 +48,7 @@ def find_target(name: str) -> Target:
     if name not in TARGETS:
         raise UsageError(
             f"there is no target '{name}'",
-            where="--target",
+            where=option,
             fix="choose one of: " + ", ".join(TARGETS),
         )
     return TARGETS[name]

@@ -7,10 +7,10 @@ from typing import List, Sequence, Tuple
 import onnx_ir as ir
 
 from atlas_hpe.errors import CheckFailedError
+from atlas_hpe.parity import TOLERANCES
 from atlas_hpe_export.graph import Guard, describe_node, infer_shapes, replace_nodes, tidy
 from atlas_hpe_export.rewrites.rule import RewriteRule
 from atlas_hpe_export.steps import Step
-from atlas_hpe_export.tolerances import TOLERANCES
 
 __all__ = ["rewrite"]
 
