@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from atlas_hpe.card import ModelCard, load_card
     from atlas_hpe.errors import AtlasHpeError
     from atlas_hpe.geometry import Box
+    from atlas_hpe.parity import Sample, compare, record_bundle, replay_bundle
     from atlas_hpe.poses import Frame, HandPose
-    from atlas_hpe_export import compare, export_onnx
+    from atlas_hpe_export import export_onnx, run_ladder
     from atlas_hpe_pipelines import Pipeline
     from atlas_hpe_runtime import open_session
 
@@ -27,11 +28,15 @@ __all__ = [
     "HandPose",
     "ModelCard",
     "Pipeline",
+    "Sample",
     "__version__",
     "compare",
     "export_onnx",
     "load_card",
     "open_session",
+    "record_bundle",
+    "replay_bundle",
+    "run_ladder",
 ]
 
 __getattr__ = lazy_attributes(
@@ -43,9 +48,13 @@ __getattr__ = lazy_attributes(
         "HandPose": "atlas_hpe.poses",
         "ModelCard": "atlas_hpe.card",
         "Pipeline": "atlas_hpe_pipelines",
-        "compare": "atlas_hpe_export",
+        "Sample": "atlas_hpe.parity",
+        "compare": "atlas_hpe.parity",
         "export_onnx": "atlas_hpe_export",
         "load_card": "atlas_hpe.card",
         "open_session": "atlas_hpe_runtime",
+        "record_bundle": "atlas_hpe.parity",
+        "replay_bundle": "atlas_hpe.parity",
+        "run_ladder": "atlas_hpe_export",
     },
 )

@@ -128,7 +128,7 @@ def _check_external_file(path: Path, name: str) -> None:
         raise ModelFileError(
             "the model names a file for its weights that can't exist",
             where=path,
-            why=f"external data location {name[:40]!r}: {error}",
+            why=f"external data location {name[:40]!r}: {str(error)[:60]}",
             fix="do not use the file unless you trust its source",
         ) from error
     if Path(name).is_absolute() or folder not in target.parents:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Optional, Union
 
+from atlas_hpe import onnx_file  # it imports card.spec, so its names are looked up at use
 from atlas_hpe.card.json_form import card_from_json
 from atlas_hpe.card.spec import ModelCard
 from atlas_hpe.errors import CardError
 from atlas_hpe.files import check_readable, read_bytes
-from atlas_hpe.onnx_file import read_onnx_summary
 
 __all__ = ["CARD_METADATA_KEY", "card_path_of", "find_card", "load_card"]
 
@@ -49,7 +49,7 @@ def find_card(path: Union[str, Path]) -> Optional[ModelCard]:
     """The card of a model as ``load_card`` reads it, None when there is none."""
     path = Path(path)
     if path.suffix.lower() == ".onnx":
-        text = read_onnx_summary(path).metadata.get(CARD_METADATA_KEY)
+        text = onnx_file.read_onnx_summary(path).metadata.get(CARD_METADATA_KEY)
         if text is not None:
             return card_from_json(text, str(path))
     card_path = path if path.suffix.lower() == ".json" else card_path_of(path)

@@ -20,6 +20,7 @@ COMMANDS: Dict[str, str] = {
     "export": "PyTorch checkpoint -> ONNX that the board's compiler takes, checked.",
     "run": "Video -> hand poses -> GIF, MP4 or JSON lines.",
     "parity": "Does the exported model still say what PyTorch said?",
+    "check": "Will the board's compiler take this ONNX file?",
     "inspect": "What is inside a model file.",
     "models": "The networks of this toolkit and the models that ship with it.",
     "doctor": "What this machine has, what is missing, and the command that adds it.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
+from typing import Optional
 
 import click
 
@@ -44,21 +44,7 @@ __all__ = ["command"]
 @click.option("--force", is_flag=True, help="Replace an output that exists.")
 @json_option
 def command(
-    model: Optional[str],
-    out: str,
-    arch: Optional[str],
-    factory: Optional[str],
-    input_shapes: Tuple[str, ...],
-    trust_pickle: bool,
-    frontend: str,
-    decode_in_graph: bool,
-    target: str,
-    licence: Optional[str],
-    attribution: Tuple[str, ...],
-    allow_blockers: bool,
-    list_rewrites: bool,
-    force: bool,
-    as_json: bool,
+    model: Optional[str], out: str, list_rewrites: bool, as_json: bool, **options: object
 ) -> None:
     """Turn MODEL into an ONNX file that the board's compiler takes.
 
@@ -79,19 +65,9 @@ def command(
     report = export_file(
         model,
         out,
-        arch=arch,
-        factory=factory,
-        input_shapes=input_shapes,
-        trust_pickle=trust_pickle,
-        frontend=frontend,
-        decode_in_graph=decode_in_graph,
-        target=target,
         decode_joints=decode_joints,
         draw_samples=draw_samples,
-        licence=licence or None,
-        attribution=attribution,
-        allow_blockers=allow_blockers,
-        force=force,
+        **options,  # type: ignore[arg-type]
     )
     for line in describe_export(report):
         say(line)

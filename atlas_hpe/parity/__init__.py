@@ -13,7 +13,7 @@ from atlas_hpe.parity.bundle import (
     record_answers,
     record_bundle,
 )
-from atlas_hpe.parity.compare import Comparison, DecodeJoints, bind_joints, compare
+from atlas_hpe.parity.comparison import Comparison, DecodeJoints, bind_joints, compare
 from atlas_hpe.parity.ladder_report import (
     LadderReport,
     RungReport,

@@ -144,16 +144,8 @@ def _parse(data: bytes) -> Optional[np.ndarray]:
         return None
     shape = tuple(int(item) for item in numbers)
     try:
-        dtype = np.dtype(code)
-    except TypeError:
+        values = np.frombuffer(data, np.dtype(code), offset=start)
+        found: np.ndarray = values.reshape(shape, order="F" if fortran == "True" else "C").copy()
+    except (TypeError, ValueError):  # no such type, or another number of values than the shape says
         return None
-    count = 1
-    for size in shape:
-        count *= size  # Python integers: no overflow
-    if count * dtype.itemsize != len(data) - start:
-        return None
-    values = np.frombuffer(data, dtype, offset=start)
-    try:
-        return values.reshape(shape, order="F" if fortran == "True" else "C").copy()
-    except ValueError:  # no values in a shape that numpy does not have
-        return None
+    return found

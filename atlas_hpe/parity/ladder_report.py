@@ -147,7 +147,7 @@ def _movement_cells(
 
 def _cell(value: float, limit: Optional[float]) -> str:
     """A figure, followed by what is allowed."""
-    return f"{value:.2g}" if limit is None else f"{value:.2g} (of {limit:.2g})"
+    return f"{value:.3g}" if limit is None else f"{value:.3g} (of {limit:.3g})"
 
 
 def _tensor_rows(rung: RungReport) -> List[List[str]]:
@@ -157,7 +157,7 @@ def _tensor_rows(rung: RungReport) -> List[List[str]]:
             rung.name,
             tensor.name,
             _cell(tensor.max_abs, None if share is None else share * max(1.0, tensor.scale)),
-            f"{tensor.p99_abs:.2g}",
+            f"{tensor.p99_abs:.3g}",
             f"{tensor.cosine:.7f}",
             f"{tensor.reference_not_finite}/{tensor.candidate_not_finite}",
         ]

@@ -12,7 +12,7 @@ from atlas_hpe.aipp import bgr_to_nv12
 from atlas_hpe.card import ModelCard, TensorSpec
 from atlas_hpe.errors import CheckFailedError
 from atlas_hpe.parity.bundle import ParityBundle
-from atlas_hpe.parity.compare import Comparison, DecodeJoints, decode_differs
+from atlas_hpe.parity.comparison import Comparison, DecodeJoints, decode_differs
 from atlas_hpe.parity.ladder_report import LadderReport, RungReport
 from atlas_hpe.parity.rungs import replay_rung
 from atlas_hpe.parity.sample import Feeds, Sample
@@ -86,7 +86,8 @@ def _takes_nv12(inputs: Tuple[TensorSpec, ...], sample: Sample) -> bool:
     if recorded is not None and recorded.dtype == np.uint8:
         return False  # the card's own input is uint8: feed what was recorded
     height, width = sample.crop.shape[:2]
-    return int(np.prod(inputs[0].shape)) == height * width * 3 // 2
+    size_bytes = int(np.prod(inputs[0].shape))
+    return size_bytes * 2 == int(height * width * 3)
 
 
 def _feed(inputs: Tuple[TensorSpec, ...], sample: Sample) -> Feeds:

@@ -127,7 +127,7 @@ class ParityReport:
     def warnings(self) -> Tuple[str, ...]:
         """What a person should know of a comparison that proves less than it seems to."""
         joints = self.joints
-        if joints is None or joints.compared or joints.lost or self.failures:
+        if joints is None or joints.compared or self.failures:
             return ()
         return (
             "no joint was compared, the network found no hand in the inputs: compare on "

@@ -30,7 +30,9 @@ if TYPE_CHECKING:
         compare_model_layers,
     )
     from atlas_hpe_export.parity.ladder import run_ladder
+    from atlas_hpe_export.rewrites import describe_rewrites, rewrites_to_dict
     from atlas_hpe_export.parity.layers import describe_layers, layers_to_dict
+    from atlas_hpe_export.parity.network import open_network
     from atlas_hpe_export.parity.reference import NetworkOptions
     from atlas_hpe_export.targets import TARGETS, Target
 
@@ -57,7 +59,9 @@ __all__ = [
     "export_to_dict",
     "layers_to_dict",
     "load_checkpoint",
+    "open_network",
     "recognise",
+    "rewrites_to_dict",
     "run_ladder",
 ]
 
@@ -78,16 +82,19 @@ _HOMES: Dict[str, str] = {
     "describe_bisection": "parity.bisection",
     "describe_check": "check",
     "describe_export": "export_report",
+    "describe_rewrites": "rewrites",
     "describe_layers": "parity.layers",
     "export_file": "export",
     "export_onnx": "export",
     "export_to_dict": "export_report",
     "layers_to_dict": "parity.layers",
     "load_checkpoint": "inputs.checkpoint",
+    "open_network": "parity.network",
     "recognise": "inputs.recognition",
+    "rewrites_to_dict": "rewrites",
     "run_ladder": "parity.ladder",
 }
-_EXTRA = ("torch", "onnx", "onnxruntime", "onnxsim", "onnxscript")
+_EXTRA = ("torch", "onnx", "onnx_ir", "onnxruntime", "onnxsim", "onnxscript")
 
 
 def _explain_missing(error: ModuleNotFoundError) -> Optional[MissingExtraError]:

@@ -78,15 +78,15 @@ def export_file(
     opened = open_input(
         path, arch=arch, factory=factory, input_shapes=input_shapes, trust_pickle=trust_pickle
     )
-    options = {
-        "arch": arch,
-        "factory": factory,
-        "input_shapes": "; ".join(input_shapes),
-        "trust_pickle": "yes" if trust_pickle else None,
-        "frontend": None if frontend == "auto" else frontend,
-        "decode_in_graph": "yes" if decode_in_graph else None,
-        "allow_blockers": "yes" if allow_blockers else None,
-    }
+    options = _name_options(
+        arch=arch,
+        factory=factory,
+        input_shapes="; ".join(input_shapes),
+        trust_pickle=trust_pickle,
+        frontend=frontend,
+        decode_in_graph=decode_in_graph,
+        allow_blockers=allow_blockers,
+    )
     card = _card_of(opened, name, licence, attribution, options)
     _check_card_options(card, decode_in_graph, licence, attribution)
     return run_export(
@@ -157,25 +157,20 @@ def export_onnx(
     if spec is None and (decode_joints is not None or draw_samples is not None):
         raise UsageError("there are no joints without a specification", fix="pass spec=")
     path = check_out_path(path, [".onnx"], force=force)
-    examples = [example_inputs] if isinstance(example_inputs, Tensor) else list(example_inputs)
-    if not examples or not all(isinstance(item, Tensor) for item in examples):
-        raise UsageError("example_inputs must be a tensor or a sequence of tensors")
+    examples = _list_examples(example_inputs)
     card = None
     if spec is not None:
-        options = {
-            "frontend": None if frontend == "auto" else frontend,
-            "decode_in_graph": "yes" if decode_in_graph else None,
-            "allow_blockers": "yes" if allow_blockers else None,
-        }
-        origin = _describe_origin(spec.name, licence, attribution, options)
-        card = build_card(spec, name, origin)
+        options = _name_options(
+            frontend=frontend, decode_in_graph=decode_in_graph, allow_blockers=allow_blockers
+        )
+        card = build_card(spec, name, _describe_origin(spec.name, licence, attribution, options))
     _check_card_options(card, decode_in_graph, licence, attribution)
     return run_export(
         ExportJob(
             path=path,
             target=found_target,
             network=_copy(module),
-            examples=tuple(item.detach().cpu() for item in examples),
+            examples=examples,
             inputs=_describe_examples(examples, spec),
             card=card,
             frontend=frontend,
@@ -186,6 +181,13 @@ def export_onnx(
             force=force,
         )
     )
+
+
+def _list_examples(example_inputs: Union[Tensor, Sequence[Tensor]]) -> Tuple[Tensor, ...]:
+    found = (example_inputs,) if isinstance(example_inputs, Tensor) else tuple(example_inputs)
+    if not found or not all(isinstance(item, Tensor) for item in found):
+        raise UsageError("example_inputs must be a tensor or a sequence of tensors")
+    return tuple(item.detach().cpu() for item in found)
 
 
 def _copy(module: nn.Module) -> nn.Module:
@@ -221,12 +223,21 @@ def _check_card_options(
             )
 
 
+def _name_options(**options: Union[str, bool, None]) -> Dict[str, str]:
+    """The options that are not the default, as the card keeps them."""
+    return {
+        name: "yes" if value is True else str(value)
+        for name, value in options.items()
+        if value and (name, value) != ("frontend", "auto")
+    }
+
+
 def _card_of(
     opened: ExportInput,
     name: Optional[str],
     licence: Optional[str],
     attribution: Sequence[str],
-    options: Dict[str, Optional[str]],
+    options: Dict[str, str],
 ) -> Optional[ModelCard]:
     """The card as far as it is known before the export; an ONNX file of ours keeps its own."""
     if opened.spec is not None:
@@ -248,13 +259,13 @@ def _describe_origin(
     network: str,
     licence: Optional[str],
     attribution: Sequence[str],
-    options: Dict[str, Optional[str]],
+    options: Dict[str, str],
 ) -> Provenance:
     return Provenance(
         network=network,
         licence=licence,
         attribution=tuple(attribution),
-        options={key: value for key, value in options.items() if value},
+        options=options,
         tools=tool_versions(),
     )
 

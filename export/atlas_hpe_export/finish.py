@@ -109,7 +109,6 @@ def write_checked(
         OutputError: The file can't be written.
         CheckFailedError: What was read back is not what the target takes, or not what was written.
     """
-    model.ir_version = target.ir_version
     del model.metadata_props[:]
     if card is not None:
         onnx.helper.set_model_props(model, {CARD_METADATA_KEY: card_to_json(card)})

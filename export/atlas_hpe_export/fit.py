@@ -50,4 +50,5 @@ def fit_to_board(
     if rewritten:
         model, step = simplify(model, guard)
         steps.append(step)
+    model.ir_version = target.ir_version
     return model, tuple(steps)

@@ -19,7 +19,7 @@ from atlas_hpe.parity import (
     bind_joints,
     describe_parity,
 )
-from atlas_hpe.parity.compare import decode_differs
+from atlas_hpe.parity.comparison import decode_differs
 from atlas_hpe.parity.sample import Run
 from atlas_hpe_export.check import CheckReport, check_onnx
 from atlas_hpe_export.check.finding import BLOCKER

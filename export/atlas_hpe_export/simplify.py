@@ -1,4 +1,4 @@
-"""Folding what is constant at the fixed shapes of a graph, with onnxsim and under watch."""
+"""Folding constants and batch norms with onnxsim, under watch."""
 
 from __future__ import annotations
 
@@ -7,18 +7,17 @@ from typing import Optional, Tuple
 import onnx
 
 from atlas_hpe.parity import TOLERANCES
-from atlas_hpe_export.finish import read_specs
 from atlas_hpe_export.graph import Guard, as_ir
 from atlas_hpe_export.steps import Step
 from atlas_hpe_export.wording import first_line
 
 __all__ = ["simplify"]
 
-_NAME = "simplify"
+_FAILURES = (RuntimeError, ValueError, TypeError, KeyError, onnx.checker.ValidationError)
 
 
 def simplify(model: onnx.ModelProto, guard: Guard) -> Tuple[onnx.ModelProto, Step]:
-    """Fold constants and batch norms.
+    """Fold what is constant at the model's fixed shapes.
 
     A simplifier is a convenience: when it is missing, fails, or changes a value, the model stays as
     it is and the step says why.
@@ -33,28 +32,31 @@ def simplify(model: onnx.ModelProto, guard: Guard) -> Tuple[onnx.ModelProto, Ste
     try:
         import onnxsim
     except ImportError as error:
-        return model, Step(_NAME, "skipped", f"onnxsim can't be imported: {error}")
+        return model, Step("simplify", "skipped", f"onnxsim can't be imported: {error}")
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
+    shapes = {
+        info.name: [dim.dim_value for dim in info.type.tensor_type.shape.dim]
+        for info in model.graph.input
+    }
     try:
-        candidate, _ = onnxsim.simplify(copy)
-    except (RuntimeError, ValueError, TypeError, KeyError, onnx.checker.ValidationError) as error:
-        return model, Step(_NAME, "skipped", f"onnxsim failed: {first_line(error)}")
-    del candidate.metadata_props[:]  # what it has done, and with which settings
-    reason = _find_other_interface(model, candidate)
-    if reason is None:
-        reason = guard.find_change(as_ir(candidate), TOLERANCES[_NAME].tensor)
+        candidate, _ = onnxsim.simplify(copy, overwrite_input_shapes=shapes)
+    except _FAILURES as error:
+        return model, Step("simplify", "skipped", f"onnxsim failed: {first_line(error)}")
+    reason = _find_other_interface(model, candidate) or guard.find_change(
+        as_ir(candidate), TOLERANCES["simplify"].tensor
+    )
     if reason is not None:
-        return model, Step(_NAME, "reverted", reason)
+        return model, Step("simplify", "reverted", reason)
     count = len(model.graph.node) - len(candidate.graph.node)
-    if count <= 0:
-        return model, Step(_NAME, "not needed", "no node fewer")
-    return candidate, Step(_NAME, "applied", "fewer nodes, the same values", count)
+    if count == 0:
+        return model, Step("simplify", "not needed", "no node fewer")
+    return candidate, Step("simplify", "applied", "fewer nodes, the same values", count)
 
 
 def _find_other_interface(model: onnx.ModelProto, candidate: onnx.ModelProto) -> Optional[str]:
     for kind in ("input", "output"):
-        if read_specs(getattr(model.graph, kind)) != read_specs(getattr(candidate.graph, kind)):
+        if list(getattr(model.graph, kind)) != list(getattr(candidate.graph, kind)):
             return f"the graph's {kind}s are not what they were"
     before = {item.domain: item.version for item in model.opset_import}
     after = {item.domain: item.version for item in candidate.opset_import}

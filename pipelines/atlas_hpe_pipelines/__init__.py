@@ -12,8 +12,19 @@ from atlas_hpe.lazy import lazy_attributes
 if TYPE_CHECKING:
     from atlas_hpe_pipelines.decoders import DECODERS, DecodedHand, decode_hand, decode_joints
     from atlas_hpe_pipelines.draw import draw_hands
+    from atlas_hpe_pipelines.movement import (
+        check_worst_pictures,
+        draw_movement,
+        write_worst_pictures,
+    )
     from atlas_hpe_pipelines.pipeline import Pipeline
-    from atlas_hpe_pipelines.preprocess import crop_picture, input_affine, prepare_image, to_feeds
+    from atlas_hpe_pipelines.preprocess import (
+        crop_picture,
+        cut_sample,
+        input_affine,
+        prepare_sample,
+        to_feeds,
+    )
     from atlas_hpe_pipelines.run_report import (
         OutputReport,
         RunReport,
@@ -32,23 +43,28 @@ __all__ = [
     "Sink",
     "Source",
     "StageReport",
+    "check_worst_pictures",
     "crop_picture",
+    "cut_sample",
     "decode_hand",
     "decode_joints",
     "draw_hands",
+    "draw_movement",
     "format_run_report",
     "input_affine",
     "open_sink",
     "open_source",
-    "prepare_image",
+    "prepare_sample",
     "to_feeds",
+    "write_worst_pictures",
 ]
 
 _HOMES = {
     "decoders": ("DECODERS", "DecodedHand", "decode_hand", "decode_joints"),
     "draw": ("draw_hands",),
     "pipeline": ("Pipeline",),
-    "preprocess": ("crop_picture", "input_affine", "prepare_image", "to_feeds"),
+    "movement": ("check_worst_pictures", "draw_movement", "write_worst_pictures"),
+    "preprocess": ("crop_picture", "cut_sample", "input_affine", "prepare_sample", "to_feeds"),
     "run_report": ("OutputReport", "RunReport", "StageReport", "format_run_report"),
     "sinks": ("Sink", "open_sink"),
     "sources": ("Source", "open_source"),

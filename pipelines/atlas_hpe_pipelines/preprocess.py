@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Dict, Tuple
+from typing import Dict, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -13,9 +13,10 @@ from atlas_hpe.card import ModelCard, PreprocessSpec
 from atlas_hpe.errors import InputError, UsageError
 from atlas_hpe.files import read_bytes
 from atlas_hpe.geometry import Box, apply_affine, box_affine, invert_affine, to_pixel_centres
+from atlas_hpe.parity import Sample
 from atlas_hpe_pipelines.regions import choose_region
 
-__all__ = ["crop_picture", "input_affine", "prepare_image", "to_feeds"]
+__all__ = ["crop_picture", "cut_sample", "input_affine", "prepare_sample", "to_feeds"]
 
 _BGR_TO = {"rgb": cv2.COLOR_BGR2RGB, "gray": cv2.COLOR_BGR2GRAY}
 
@@ -100,7 +101,7 @@ def to_feeds(card: ModelCard, crop: np.ndarray) -> Dict[str, np.ndarray]:
     return {card.graphs[0].inputs[0].name: np.ascontiguousarray(picture)}
 
 
-def prepare_image(card: ModelCard, path: Path) -> Dict[str, np.ndarray]:
+def prepare_sample(card: ModelCard, path: Path) -> Sample:
     """Read a photograph and prepare the whole of it as the region.
 
     Raises:
@@ -112,6 +113,28 @@ def prepare_image(card: ModelCard, path: Path) -> Dict[str, np.ndarray]:
     image = cv2.imdecode(np.frombuffer(read_bytes(path), np.uint8), cv2.IMREAD_COLOR)
     if image is None:
         raise InputError("the file is not a picture that OpenCV reads", where=path)
+    return cut_sample(card, path.name, image, None)
+
+
+def cut_sample(card: ModelCard, name: str, picture: np.ndarray, box: Optional[Box]) -> Sample:
+    """A sample from a picture.
+
+    Args:
+        card: The model's card; its first input is a picture.
+        name: What a person knows the picture by.
+        picture: (H, W, 3) uint8, BGR.
+        box: The hand's box in pixels of the picture; None for the whole picture.
+
+    Raises:
+        UsageError: The box lies outside the picture.
+    """
     spec = card.preprocess
-    region = choose_region(spec, (image.shape[1], image.shape[0]), None)
-    return to_feeds(card, crop_picture(image, input_affine(spec, region), spec))
+    affine = input_affine(spec, choose_region(spec, (picture.shape[1], picture.shape[0]), box))
+    crop = crop_picture(picture, affine, spec)
+    return Sample(
+        name=name,
+        feeds=to_feeds(card, crop),
+        crop=crop,
+        picture=picture,
+        to_source=invert_affine(affine),
+    )

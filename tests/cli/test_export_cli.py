@@ -1,4 +1,4 @@
-"""``atlas-hpe export`` and ``atlas-hpe parity`` as a user types them."""
+"""``atlas-hpe export`` as a user types it."""
 
 from __future__ import annotations
 
@@ -38,23 +38,17 @@ def run(
     )
 
 
-@pytest.mark.parametrize("verb", ["export", "parity"])
-def test_help_needs_nothing_heavy(verb: str, tmp_path: Path) -> None:
+def test_help_needs_nothing_heavy(tmp_path: Path) -> None:
     heavy = ("torch", "onnx", "onnxruntime", "onnxsim", "cv2", "PIL", "imageio")
-    done = run(tmp_path, verb, "--help", without=heavy)
+    done = run(tmp_path, "export", "--help", without=heavy)
     assert done.returncode == 0, done.stderr
     assert "--arch" in done.stdout
-    assert "[OPTIONS] CHECKPOINT" in done.stdout
+    assert "[OPTIONS] [MODEL]" in done.stdout
 
 
-@pytest.mark.parametrize(
-    "arguments", [("export", "model.pt"), ("parity", "model.pt", "model.onnx")]
-)
 @pytest.mark.parametrize("module", ["torch", "onnx"])
-def test_a_missing_library_is_exit_3_with_the_pip_line(
-    arguments: tuple, module: str, tmp_path: Path
-) -> None:
-    done = run(tmp_path, *arguments, without=(module,))
+def test_a_missing_library_is_exit_3_with_the_pip_line(module: str, tmp_path: Path) -> None:
+    done = run(tmp_path, "export", "model.pt", without=(module,))
     assert done.returncode == 3
     assert "pip install 'atlas-hpe[export]'" in done.stderr
     assert "Traceback" not in done.stderr
@@ -94,65 +88,11 @@ def test_a_second_export_needs_force(exported: Path, shared_data: Path) -> None:
     assert (exported / "model.onnx").read_bytes() == before
 
 
-def test_parity_passes_on_photographs_and_speaks_json(exported: Path, shared_data: Path) -> None:
-    done = run(
-        exported,
-        "parity",
-        shared_data / "checkpoints" / "shallow_unet_model_final",
-        "model.onnx",
-        "--images",
-        shared_data / "annotated" / "images",
-        "--json",
-    )
-    assert done.returncode == 0, done.stderr
-    report = json.loads(done.stdout)
-    assert report["passed"] is True
-    assert report["samples"] == 8
-    assert report["joints"]["max_px"] < 0.01
-    assert "parity passed on 8 samples: 8 pictures of" in done.stderr
-
-
-def test_parity_fails_with_exit_1_after_printing_the_report(
-    exported: Path, shared_data: Path, tmp_path: Path
-) -> None:
-    import torch
-
-    checkpoint = shared_data / "checkpoints" / "shallow_unet_model_final"
-    weights = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    weights["conv_up3.double_conv.4.weight"] *= 1.05
-    torch.save(weights, tmp_path / "other.pt")
-    done = run(exported, "parity", tmp_path / "other.pt", "model.onnx", "--json")
-    assert done.returncode == 1
-    assert json.loads(done.stdout)["passed"] is False
-    assert "parity FAILED" in done.stderr
-    assert "the card names another checkpoint" in done.stderr
-    assert done.stderr.index("parity FAILED") < done.stderr.index("error: the model does not say")
-
-
-@pytest.mark.parametrize("damage", ["text", "cut", "card"])
-def test_a_damaged_model_is_one_clear_error(
-    exported: Path, shared_data: Path, tmp_path: Path, damage: str
-) -> None:
-    data = (exported / "model.onnx").read_bytes()
-    bad = {
-        "text": b"not a model",
-        "cut": data[: len(data) // 2],
-        "card": data.replace(b'"card_version": 1', b'"card_version": 7'),
-    }[damage]
-    (tmp_path / "bad.onnx").write_bytes(bad)
-    checkpoint = shared_data / "checkpoints" / "shallow_unet_model_final"
-    done = run(tmp_path, "parity", checkpoint, "bad.onnx")
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: ")
-    assert "bad.onnx" in done.stderr
-    assert "Traceback" not in done.stderr
-
-
 def test_a_hostile_checkpoint_is_one_clear_error_and_no_file(tmp_path: Path) -> None:
     pytest.importorskip("torch")
     pytest.importorskip("onnx")
     (tmp_path / "clip.pt").write_bytes(b"\0\0\0\x18ftypisom" + bytes(200))
     done = run(tmp_path, "export", "clip.pt")
     assert done.returncode == 2
-    assert done.stderr.startswith("error: the file is not a PyTorch checkpoint\n")
+    assert done.stderr.startswith("error: the file is nothing that an export starts from\n")
     assert names_in(tmp_path) == ["clip.pt"]

@@ -101,6 +101,11 @@ def zip_bomb(path: Path) -> None:
         archive.writestr("archive/data.pkl", bytes(50_000_000))
 
 
+def two_entries_of_one_name(path: Path) -> None:
+    torch.save(GOOD, path)
+    path.write_bytes(path.read_bytes().replace(b"/data/1", b"/data/0"))
+
+
 def lying_directory(path: Path) -> None:
     """The directory claims that a stored tensor holds 4 GB."""
     torch.save(GOOD, path)
@@ -213,6 +218,7 @@ HOSTILE: Dict[Callable[[Path], None], str] = {
     changed_weight: "checksum",
     zip_of_something_else: "it holds no data.pkl",
     zip_bomb: "compressed zip archive",
+    two_entries_of_one_name: "two entries of the archive have the same name",
     lying_directory: "its entries claim",
     larger_than_allowed: "the file has 4294967297 bytes, 4294967296 are allowed",
     huge_pickle: "claims more than it may",

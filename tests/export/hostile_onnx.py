@@ -223,7 +223,7 @@ def bad_headers() -> Dict[str, bytes]:
     return {name: item.SerializeToString() for name, item in found.items()}
 
 
-def _function(name: str, calls: Sequence[str]) -> onnx.FunctionProto:
+def function(name: str, calls: Sequence[str]) -> onnx.FunctionProto:
     values = ["x", *(f"v{i}" for i in range(len(calls) - 1)), "y"]
     nodes = [
         node(call, [values[i]], [values[i + 1]], domain="" if call == "Relu" else "own")
@@ -235,11 +235,11 @@ def _function(name: str, calls: Sequence[str]) -> onnx.FunctionProto:
 
 def functions() -> Dict[str, bytes]:
     families: Dict[str, List[onnx.FunctionProto]] = {
-        "function_calls_itself": [_function("f0", ["f0"])],
-        "functions_in_a_circle": [_function("f0", ["f1"]), _function("f1", ["f0"])],
+        "function_calls_itself": [function("f0", ["f0"])],
+        "functions_in_a_circle": [function("f0", ["f1"]), function("f1", ["f0"])],
         "billion_nodes": [
-            *(_function(f"f{i}", [f"f{i + 1}"] * 10) for i in range(9)),
-            _function("f9", ["Relu"] * 10),
+            *(function(f"f{i}", [f"f{i + 1}"] * 10) for i in range(9)),
+            function("f9", ["Relu"] * 10),
         ],
     }
     found = {}

@@ -51,6 +51,17 @@ class Maps(Writes):
         return torch.from_file(self.marker, True, 10)
 
 
+class Repeats(nn.Module):
+    """A weight of four bytes that claims terabytes by a stride of 0."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("table", torch.ones(1).expand(10**6, 10**6))
+
+    def forward(self, image: Tensor) -> Tensor:
+        return image + self.table[0, 0]
+
+
 class RunsAtLoad:
     """Unpickling it would create a file."""
 
@@ -185,6 +196,7 @@ def hostile_torchscript(marker: Path) -> Dict[str, bytes]:
     found.update(cuts(whole, 10))
     found["source_is_a_bomb"] = edited(whole, put("code/bomb.py", bytes(40 << 20)), deflate="code/")
     found["weights_are_packed"] = edited(whole, put("data/0", bytes(4 << 20)), deflate="data/")
+    found["weights_repeat"] = scripted(Repeats())
     found["program_saves"] = scripted(Writes(str(marker)))
     found["program_maps"] = scripted(Maps(str(marker)))
     return found
@@ -224,8 +236,8 @@ def _weight(**changes: object) -> Edit:
     return in_json(WEIGHTS, lambda doc: doc["config"]["conv.weight"].update(changes))
 
 
-def _claim(sizes: List[int]) -> Edit:
-    """An empty weight that claims a size: the loader fills it with zeros."""
+def _claim(sizes: List[int], data: bytes = b"") -> Edit:
+    """A weight that claims more than it has: the loader fills an empty one with zeros."""
 
     def edit(content: Dict[str, bytes]) -> None:
         in_json(
@@ -234,7 +246,7 @@ def _claim(sizes: List[int]) -> Edit:
                 sizes=[{"as_int": size} for size in sizes], strides=[{"as_int": 0}] * len(sizes)
             ),
         )(content)
-        content["data/weights/weight_0"] = b""
+        content["data/weights/weight_0"] = data
 
     return edit
 
@@ -337,6 +349,8 @@ def hostile_exported(marker: Path) -> Dict[str, bytes]:
         "weight_claims_one_byte_more": put("data/weights/weight_0", bytes(4 * 108 - 1)),
         "weight_is_shorter": put("data/weights/weight_0", bytes(4 * 50)),
         "weight_of_negative_size": _claim([-1, 2]),
+        "weight_repeats": _claim([400, 400], bytes(432)),
+        "weight_has_another_name": _weight(path_name="opaque_obj_0"),
         "no_weights_listed": drop(WEIGHTS),
         "weights_list_is_empty": put(WEIGHTS, b"{}"),
         "constant_is_pickled": put(
@@ -347,6 +361,7 @@ def hostile_exported(marker: Path) -> Dict[str, bytes]:
     }
     found = {name: edited(whole, edit) for name, edit in edits.items()}
     found.update(cuts(whole, 10))
+    found["in_two_folders"] = whole.replace(b"archive/byteorder", b"brchive/byteorder")
     found["packed"] = edited(whole, put("extra/zeros", bytes(4 << 20)), deflate="extra")
     old = {"serialized_exported_program.json": b"{}", "version": b"8.2"}
     stream = io.BytesIO()

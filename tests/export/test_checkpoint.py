@@ -17,8 +17,9 @@ import hostile_files  # noqa: E402
 from hostile_files import GOOD, HOSTILE  # noqa: E402
 
 from atlas_hpe.errors import CheckpointError, MissingExtraError  # noqa: E402
-from atlas_hpe_export import checkpoint as module_under_test  # noqa: E402
-from atlas_hpe_export.checkpoint import load_checkpoint  # noqa: E402
+from atlas_hpe_export.inputs import checkpoint as module_under_test  # noqa: E402
+from atlas_hpe_export.inputs import zip_archive  # noqa: E402
+from atlas_hpe_export.inputs.checkpoint import load_checkpoint  # noqa: E402
 
 
 @pytest.mark.parametrize("write", HOSTILE, ids=lambda write: write.__name__)
@@ -132,3 +133,20 @@ def test_a_torch_with_known_holes_opens_nothing(
     monkeypatch.setattr(module_under_test.torch, "__version__", "2.5.1+cu121")
     with pytest.raises(MissingExtraError, match=r"pip install 'torch>=2\.10'"):
         load_checkpoint(tmp_path / "model.pt")
+
+
+def test_an_archive_of_too_many_entries_is_not_looked_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.save(GOOD, tmp_path / "model.pt")
+    monkeypatch.setattr(zip_archive, "_MAX_ENTRIES", 3)
+    with pytest.raises(CheckpointError, match=r"it lists \d entries, 3 are allowed"):
+        load_checkpoint(tmp_path / "model.pt")
+
+
+def test_whole_numbers_are_weights_only_when_asked_for(tmp_path: Path) -> None:
+    torch.save({**GOOD, "order": torch.ones(2, dtype=torch.int64)}, tmp_path / "model.pt")
+    with pytest.raises(CheckpointError, match="its type is int64"):
+        load_checkpoint(tmp_path / "model.pt")
+    found = load_checkpoint(tmp_path / "model.pt", integers=True)
+    assert found.state_dict["order"].dtype is torch.int64

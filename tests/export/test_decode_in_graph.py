@@ -137,6 +137,13 @@ def test_a_network_that_decodes_in_its_graph_is_refused() -> None:
         append_decoding(graph_of((1, 21, 2)), card, GRAPH_DECODERS)
 
 
+def test_a_tensor_that_has_the_name_of_a_decoded_output_is_named() -> None:
+    model = graph_of((1, 21, 8, 8))
+    model.graph.inputs[0].name = "score"
+    with pytest.raises(UsageError, match="score"):
+        append_decoding(model, card_of("heatmap-2d", (1, 21, 8, 8), {}), GRAPH_DECODERS)
+
+
 def test_an_unknown_decoding_names_those_that_there_are() -> None:
     card = card_of("mano", (1, 61), {})
     with pytest.raises(UsageError, match="heatmap-1d, heatmap-2d"):

@@ -30,8 +30,10 @@ from atlas_hpe.errors import (  # noqa: E402
 )
 from atlas_hpe.nets import NETWORKS, load_network  # noqa: E402
 from atlas_hpe.onnx_file import read_onnx_summary  # noqa: E402
-from atlas_hpe_export import export_checkpoint, export_onnx, finish, job  # noqa: E402
+from atlas_hpe_export import export_file, export_onnx, finish, job  # noqa: E402
 from atlas_hpe_export.export_report import describe_export, export_to_dict  # noqa: E402
+from atlas_hpe_export.frontends import FRONTENDS  # noqa: E402
+from atlas_hpe_export.steps import Step  # noqa: E402
 from atlas_hpe_pipelines import decode_joints  # noqa: E402
 from atlas_hpe_runtime import open_session  # noqa: E402
 
@@ -129,14 +131,76 @@ def test_a_half_precision_module_is_exported_in_float32(tmp_path: Path) -> None:
     assert read_onnx_summary(tmp_path / "toy.onnx").inputs[0].dtype == "float32"
 
 
-class Exponential(nn.Module):
+class Quantised(nn.Module):
+    """ONNX says it with QuantizeLinear, which the compiler's parser knows at no opset."""
+
     def forward(self, image: Tensor) -> Tensor:
-        return torch.exp(image)
+        return torch.fake_quantize_per_tensor_affine(image, 0.1, 0, -128, 127)
 
 
-def test_an_operator_that_nobody_looked_up_is_pointed_out(tmp_path: Path) -> None:
-    report = export_onnx(Exponential(), example(), tmp_path / "exp.onnx")
-    assert any("not yet looked up for the board: Exp" in line for line in report.warnings)
+def test_what_the_compiler_would_refuse_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(CheckFailedError, match="would refuse the graph") as caught:
+        export_onnx(Quantised(), example(), tmp_path / "int8.onnx")
+    assert "--allow-blockers" in str(caught.value)
+    assert names_in(tmp_path) == []
+
+
+def test_what_the_compiler_would_refuse_is_written_when_that_is_wanted(tmp_path: Path) -> None:
+    report = export_onnx(Quantised(), example(), tmp_path / "int8.onnx", allow_blockers=True)
+    assert not report.check.passed
+    assert any("blocker" in line for line in report.warnings)
+    assert names_in(tmp_path) == ["int8.onnx"]
+
+
+def test_the_build_record_tells_all_that_was_done(tmp_path: Path) -> None:
+    path = tmp_path / "toy.onnx"
+    export_onnx(toy_heatmaps(), example(), path, spec=TOY_SPEC, frontend="torchscript")
+    origin = load_card(path).provenance
+    assert origin.frontend == "torchscript"
+    assert origin.options == {"frontend": "torchscript"}
+    assert origin.graph_sha256 == finish.hash_graph(onnx.load(str(path)))
+    assert {"torch", "onnx", "onnx-ir", "onnxruntime"} <= set(origin.tools)
+
+
+def test_a_change_that_was_undone_is_in_the_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Step("fold", "reverted", "output 'heatmaps' moved by up to 1")
+    real = job.fit_to_board
+
+    def with_a_reverted_step(*arguments: object) -> tuple:
+        model, steps = real(*arguments)  # type: ignore[arg-type]
+        return model, (*steps, step)
+
+    monkeypatch.setattr(job, "fit_to_board", with_a_reverted_step)
+    report = export_onnx(toy_heatmaps(), example(), tmp_path / "toy.onnx", spec=TOY_SPEC)
+    assert report.card is not None
+    reverted = "fold: reverted, output 'heatmaps' moved by up to 1"
+    assert reverted in report.card.provenance.refused
+    assert not any(line.startswith("fold") for line in report.rewrites)
+
+
+@pytest.mark.parametrize("frontend", FRONTENDS)
+def test_joints_leave_the_graph_when_it_decodes(frontend: str, tmp_path: Path) -> None:
+    report = export_onnx(
+        toy_heatmaps(),
+        example(),
+        tmp_path / "toy.onnx",
+        spec=TOY_SPEC,
+        decode_joints=decode_joints,
+        decode_in_graph=True,
+        frontend=frontend,
+    )
+    assert report.card is not None
+    assert report.card.decode.where == "graph"
+    outputs = read_onnx_summary(report.path).outputs
+    assert [(item.name, item.shape) for item in outputs] == [
+        ("joints", (1, 21, 2)),
+        ("score", (1, 21)),
+        ("mass", (1, 21)),
+    ]
+    assert report.parity.joints is not None
+    assert report.parity.joints.compared > 0
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -144,7 +208,7 @@ def test_every_network_exports_with_fresh_weights(name: str, tmp_path: Path) -> 
     spec = load_network(name)
     torch.manual_seed(0)
     torch.save(spec.build().state_dict(), tmp_path / "fresh.pt")
-    report = export_checkpoint(
+    report = export_file(
         tmp_path / "fresh.pt", tmp_path / "fresh.onnx", decode_joints=decode_joints
     )
     assert report.card is not None
@@ -157,7 +221,7 @@ def test_every_network_exports_with_fresh_weights(name: str, tmp_path: Path) -> 
 def test_it_is_said_which_weights_were_taken(tmp_path: Path) -> None:
     weights = load_network("hand_landmark").build().state_dict()
     torch.save({"model": weights, "average": dict(weights)}, tmp_path / "training.pt")
-    report = export_checkpoint(tmp_path / "training.pt", tmp_path / "model.onnx")
+    report = export_file(tmp_path / "training.pt", tmp_path / "model.onnx")
     assert report.steps[0].reason == (
         "took the weights under 'model'; those under 'average' have the same names"
     )
@@ -213,15 +277,15 @@ def test_an_impossible_output_is_refused_before_any_work(
     name: str, words: str, tmp_path: Path
 ) -> None:
     with pytest.raises(OutputError, match=words):
-        export_onnx(Exponential(), example(), tmp_path / name)
+        export_onnx(toy_heatmaps(), example(), tmp_path / name)
 
 
 def test_the_checkpoint_itself_is_never_the_output(tmp_path: Path) -> None:
     path = tmp_path / "weights.onnx"
     torch.save(load_network("shallow_unet").build().state_dict(), path)
     before = path.read_bytes()
-    with pytest.raises(OutputError, match="the checkpoint itself"):
-        export_checkpoint(path, path, force=True)
+    with pytest.raises(OutputError, match="the input itself"):
+        export_file(path, path, force=True)
     assert path.read_bytes() == before
 
 
@@ -233,7 +297,7 @@ def fail_on_disk(*_arguments: object, **_options: object) -> NoReturn:
     raise OSError(28, "No space left on device")
 
 
-@pytest.mark.parametrize("place", [(job, "simplify_graph"), (finish, "_check_file")])
+@pytest.mark.parametrize("place", [(job, "fit_to_board"), (finish, "_check_file")])
 def test_an_interrupt_leaves_nothing(
     place: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,7 +326,25 @@ def test_a_graph_that_says_something_else_is_not_written(
         return lambda feeds: {key: value + 0.5 for key, value in run(feeds).items()}
 
     monkeypatch.setattr(job, "module_runner", wrong)
-    with pytest.raises(CheckFailedError, match="does not say what PyTorch says"):
+    with pytest.raises(CheckFailedError, match="differs by 0.5"):
+        export_onnx(toy_heatmaps(), example(), tmp_path / "toy.onnx", spec=TOY_SPEC)
+    assert names_in(tmp_path) == []
+
+
+def test_a_graph_that_departs_at_the_end_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = job.fit_to_board
+
+    def with_another_weight(*arguments: object) -> tuple:
+        model, steps = real(*arguments)  # type: ignore[arg-type]
+        weight = next(item for item in model.graph.initializer if len(item.dims) == 4)
+        changed = onnx.numpy_helper.to_array(weight) * 1.5
+        weight.CopyFrom(onnx.numpy_helper.from_array(changed, weight.name))
+        return model, steps
+
+    monkeypatch.setattr(job, "fit_to_board", with_another_weight)
+    with pytest.raises(CheckFailedError, match="does not say what the network says"):
         export_onnx(toy_heatmaps(), example(), tmp_path / "toy.onnx", spec=TOY_SPEC)
     assert names_in(tmp_path) == []
 
@@ -288,18 +370,28 @@ def test_wrong_arguments_are_usage_errors(tmp_path: Path) -> None:
         export_onnx(toy_heatmaps(), example(), path, target="Ascend910")
     with pytest.raises(UsageError, match="pass spec="):
         export_onnx(toy_heatmaps(), example(), path, decode_joints=toy_decode)
+    options: tuple = ({"decode_in_graph": True}, {"licence": "MIT"}, {"attribution": ["us"]})
+    for option in options:
+        with pytest.raises(UsageError, match="needs a network with a specification"):
+            export_onnx(toy_heatmaps(), example(), path, **option)
+    with pytest.raises(UsageError, match="no front end 'dynamo'"):
+        export_onnx(toy_heatmaps(), example(), path, frontend="dynamo")
     with pytest.raises(UsageError, match="tensor or a sequence"):
         export_onnx(toy_heatmaps(), [], path)
     with pytest.raises(UsageError, match="example inputs are not those"):
         export_onnx(toy_heatmaps(), torch.zeros(1, 3, 8, 8), path, spec=TOY_SPEC)
 
 
-@pytest.mark.parametrize("write", hostile_files.HOSTILE, ids=lambda write: write.__name__)
+@pytest.mark.parametrize(
+    "write",
+    [write for write in hostile_files.HOSTILE if write not in hostile_files.PROGRAMS],
+    ids=lambda write: write.__name__,
+)
 def test_a_hostile_checkpoint_leaves_no_file(write: Callable[[Path], None], tmp_path: Path) -> None:
     write(tmp_path / "model.pt")
     before = names_in(tmp_path)
     with pytest.raises(AtlasHpeError):
-        export_checkpoint(tmp_path / "model.pt", tmp_path / "model.onnx")
+        export_file(tmp_path / "model.pt", tmp_path / "model.onnx")
     assert names_in(tmp_path) == before
 
 

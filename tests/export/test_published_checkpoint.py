@@ -15,27 +15,22 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 from atlas_hpe.card import ModelCard, load_card
-from atlas_hpe.errors import CheckFailedError, InputError
+from atlas_hpe.errors import CheckFailedError
 from atlas_hpe.geometry import Box, apply_affine
 from atlas_hpe.onnx_file import read_onnx_summary
-from atlas_hpe_export import (
-    TOLERANCES,
-    compare,
-    compare_checkpoint,
-    export_checkpoint,
-    load_checkpoint,
-)
+from atlas_hpe.parity import TOLERANCES, compare
+from atlas_hpe_export import export_file, run_ladder
 from atlas_hpe_export.batchnorm import freeze
-from atlas_hpe_export.export import build_network
-from atlas_hpe_export.recognition import recognise
+from atlas_hpe_export.inputs import open_input
 from atlas_hpe_export.runners import Runner, module_runner
 from atlas_hpe_pipelines import (
     crop_picture,
     decode_joints,
     input_affine,
-    prepare_image,
+    prepare_sample,
     to_feeds,
 )
+from atlas_hpe_pipelines.drawn_hand import draw_samples
 from atlas_hpe_pipelines.regions import choose_region
 from atlas_hpe_runtime import open_session
 
@@ -55,7 +50,7 @@ def checkpoint(shared_data: Path) -> Path:
 @pytest.fixture(scope="module")
 def exported(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("export") / "model.onnx"
-    report = export_checkpoint(checkpoint, path, decode_joints=decode_joints)
+    report = export_file(checkpoint, path, decode_joints=decode_joints)
     assert report.card is not None
     assert report.card.provenance.network == "shallow_unet"
     assert report.rewrites[-1] == "resize_half_pixel x3"
@@ -64,8 +59,8 @@ def exported(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="module")
 def pytorch(checkpoint: Path) -> Runner:
-    loaded = load_checkpoint(checkpoint)
-    network, _ = build_network(loaded, recognise(loaded.state_dict))
+    network = open_input(checkpoint).network
+    assert network is not None
     freeze(network)
     run = module_runner(network, ["image"], ["heatmaps"])
     seen: Dict[int, Mapping[str, np.ndarray]] = {}
@@ -142,8 +137,8 @@ def test_no_joint_moves_on_labelled_crops(
     assert report.passed, report.failures
     assert report.joints is not None
     assert report.joints.compared == 21 * len(crops)
-    assert report.joints.max_px is not None
-    assert report.joints.max_px < TOLERANCES["float32"].joint_px
+    assert report.joints.input_px is not None
+    assert report.joints.input_px.max < TOLERANCES["float32"].joint * card.preprocess.width_px
 
 
 def test_half_pixel_as_the_board_would_read_it_moves_joints(
@@ -169,41 +164,44 @@ def test_half_pixel_as_the_board_would_read_it_moves_joints(
         )
     assert not report.passed
     assert report.joints is not None
-    assert report.joints.median_px is not None
-    assert report.joints.median_px > 0.5
+    assert report.joints.input_px is not None
+    assert report.joints.input_px.median > 0.5
 
 
-def test_parity_on_photographs_passes(exported: Path, checkpoint: Path, shared_data: Path) -> None:
-    report = compare_checkpoint(
-        checkpoint,
+def test_every_rung_passes_on_photographs(
+    exported: Path, checkpoint: Path, shared_data: Path
+) -> None:
+    report = run_ladder(
         exported,
+        checkpoint,
         images=shared_data / "annotated" / "images",
-        prepare=prepare_image,
+        prepare_sample=prepare_sample,
         decode_joints=decode_joints,
     )
     assert report.passed, report.failures
-    assert report.samples == 8
-    assert report.source.startswith("8 pictures of ")
+    largest_px = []
+    for rung in report.rungs:
+        assert rung.parity.samples == 8
+        assert rung.parity.source.startswith("8 pictures of ")
+        assert rung.parity.joints is not None
+        assert rung.parity.joints.compared == 8 * 21
+        assert rung.parity.joints.input_px is not None
+        largest_px.append(rung.parity.joints.input_px.max)
+    # Each rung is further from PyTorch than the one before, and the first two are very near.
+    assert largest_px[0] < 0.01 < largest_px[1] < 0.5 < largest_px[2]
 
 
-def test_parity_without_photographs_says_so(exported: Path, checkpoint: Path) -> None:
-    report = compare_checkpoint(checkpoint, exported)
-    assert report.passed
-    assert report.joints is None
-    assert report.source == "noise from a seed, no photographs"
+def test_every_rung_passes_on_drawn_hands(exported: Path, checkpoint: Path) -> None:
+    report = run_ladder(
+        exported, checkpoint, draw_samples=draw_samples, decode_joints=decode_joints
+    )
+    assert report.passed, report.failures
+    assert report.rungs[0].parity.source == "hands drawn by this project, no photographs"
 
 
 def test_a_model_of_another_network_is_refused(checkpoint: Path, tmp_path: Path) -> None:
     import tiny_onnx
 
     (tmp_path / "other.onnx").write_bytes(tiny_onnx.hand_model())
-    with pytest.raises(CheckFailedError, match="inputs are not those of 'shallow_unet'"):
-        compare_checkpoint(checkpoint, tmp_path / "other.onnx")
-
-
-def test_folders_without_pictures_are_named(
-    exported: Path, checkpoint: Path, tmp_path: Path
-) -> None:
-    for folder, words in ((tmp_path, "no pictures"), (tmp_path / "none", "does not exist")):
-        with pytest.raises(InputError, match=words):
-            compare_checkpoint(checkpoint, exported, images=folder, prepare=prepare_image)
+    with pytest.raises(CheckFailedError, match="inputs are not those of 'shallow_unet"):
+        run_ladder(tmp_path / "other.onnx", checkpoint)

@@ -13,7 +13,7 @@ from torch import Tensor  # noqa: E402
 
 from atlas_hpe.errors import CheckpointError, UsageError  # noqa: E402
 from atlas_hpe.nets import NETWORKS, load_network  # noqa: E402
-from atlas_hpe_export.recognition import recognise  # noqa: E402
+from atlas_hpe_export.inputs.recognition import recognise  # noqa: E402
 
 
 def fresh_weights(name: str = "shallow_unet") -> Dict[str, Tensor]:

@@ -7,7 +7,7 @@ kind is known for. Inputs are at most 64x64, weights under 200 000.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Callable, Dict, List, NamedTuple, Sequence, Tuple
+from typing import Callable, Dict, List, NamedTuple, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -553,7 +553,3 @@ ARCHITECTURES: Dict[str, Architecture] = {
     "involution": Architecture(LocalAttention),
     "point-relations": Architecture(PointRelations, ((1, 21, 3), (1, 21, 3))),
 }
-
-
-def architecture_names(exclude: Sequence[str] = ()) -> List[str]:
-    return [name for name in ARCHITECTURES if name not in exclude]

@@ -13,9 +13,15 @@ from hypothesis import strategies as st
 
 import tiny_onnx
 from atlas_hpe.card import PreprocessSpec
-from atlas_hpe.errors import InputError
+from atlas_hpe.errors import InputError, UsageError
 from atlas_hpe.geometry import Box, apply_affine, invert_affine
-from atlas_hpe_pipelines import crop_picture, input_affine, prepare_image, to_feeds
+from atlas_hpe_pipelines import (
+    crop_picture,
+    cut_sample,
+    input_affine,
+    prepare_sample,
+    to_feeds,
+)
 from atlas_hpe_pipelines.regions import choose_region
 
 SPEC = PreprocessSpec(
@@ -98,16 +104,45 @@ def test_nhwc_gray_and_normalisation_elsewhere() -> None:
     assert (tensor == 9).all()
 
 
-def test_prepare_image_shows_the_whole_photograph(tmp_path: Path) -> None:
+def test_a_sample_shows_the_whole_photograph_and_the_way_back(tmp_path: Path) -> None:
     path = tmp_path / "photo.png"
     cv2.imwrite(str(path), np.full((40, 80, 3), 128, np.uint8))
     card = tiny_onnx.hand_card(SPEC, {"joints": (1, 21, 2)})
-    assert prepare_image(card, path)["image"].shape == (1, 3, 32, 32)
+    sample = prepare_sample(card, path)
+    assert sample.name == "photo.png"
+    assert sample.feeds["image"].shape == (1, 3, 32, 32)
+    assert sample.crop is not None
+    assert sample.crop.shape == (32, 32, 3)
+    np.testing.assert_array_equal(to_feeds(card, sample.crop)["image"], sample.feeds["image"])
+    assert sample.picture is not None
+    assert sample.picture.shape == (40, 80, 3)
+    # A square around the whole picture: 32 input pixels are 80 of the photograph.
+    corners = np.array([[0.0, 0.0], [32.0, 32.0]])
+    assert sample.to_source is not None
+    np.testing.assert_allclose(
+        apply_affine(sample.to_source, corners), [[0, -20], [80, 60]], atol=1e-9
+    )
 
 
-def test_prepare_image_refuses_what_is_no_picture(tmp_path: Path) -> None:
+@given(x=st.floats(0, 60), y=st.floats(0, 60), side_px=st.floats(20, 60))
+def test_a_sample_of_a_box_leads_back_to_the_box(x: float, y: float, side_px: float) -> None:
+    card = tiny_onnx.hand_card(SPEC, {"joints": (1, 21, 2)})
+    picture = np.zeros((120, 120, 3), np.uint8)
+    sample = cut_sample(card, "hand", picture, Box(x, y, side_px, side_px))
+    assert sample.to_source is not None
+    corners = apply_affine(sample.to_source, np.array([[0.0, 0.0], [32.0, 32.0]]))
+    np.testing.assert_allclose(corners, [[x, y], [x + side_px, y + side_px]], atol=1e-6)
+
+
+def test_a_file_that_is_no_picture_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("not a picture")
     card = tiny_onnx.hand_card(SPEC, {"joints": (1, 21, 2)})
     with pytest.raises(InputError, match="not a picture"):
-        prepare_image(card, path)
+        prepare_sample(card, path)
+
+
+def test_a_model_that_takes_depth_takes_no_photograph(tmp_path: Path) -> None:
+    card = tiny_onnx.hand_card(SPEC, {"joints": (1, 21, 2)})
+    with pytest.raises(UsageError, match="takes depth"):
+        prepare_sample(replace(card, task="depth-hand-3d"), tmp_path / "photo.png")

@@ -51,7 +51,13 @@ def check_onnx(
     """
     table = load_operators(soc, cann)
     opened = open_model(model)
-    view = read_graph(opened.proto, table, cann, opened.external_files)
+    view = read_graph(
+        opened.proto,
+        table,
+        cann,
+        external_files=opened.external_files,
+        isolated=not isinstance(model, onnx.ModelProto),
+    )
     findings: List[Finding] = [item for rule in RULES for item in rule(view)]
     samples = 0
     if inputs is not None:

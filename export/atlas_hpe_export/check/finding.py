@@ -5,7 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
-__all__ = ["BLOCKER", "LOWERING", "NOTE", "OPERATOR_NOTES", "SEVERITIES", "WARNING", "Finding"]
+__all__ = [
+    "BLOCKER",
+    "EXPORT",
+    "LOWERING",
+    "NOTE",
+    "OPERATOR_NOTES",
+    "SEVERITIES",
+    "SIMPLIFY",
+    "WARNING",
+    "Finding",
+]
 
 #: The compiler refuses the graph, or the board computes something else than the graph says.
 BLOCKER = "blocker"
@@ -16,8 +26,11 @@ NOTE = "note"
 
 SEVERITIES: Tuple[str, ...] = (BLOCKER, WARNING, NOTE)
 
-#: Value of ``Finding.rewrite`` where taking the file down to the target's opset mends it.
+#: Values of ``Finding.rewrite`` besides names of rewrites: taking the graph down to the target's
+#: opset mends it, folding constants does, or writing the file anew.
 LOWERING = "lowering"
+SIMPLIFY = "simplify"
+EXPORT = "export"
 
 #: Where facts about single operators are stated.
 OPERATOR_NOTES = "ascend.md section 3.7"
@@ -39,7 +52,8 @@ class Finding:
             None when the file does not tell.
         code: Error code with which the toolchain or the board would answer.
         source: Where the fact is stated.
-        rewrite: Rewrite of ``atlas-hpe export`` that mends it, None when there is none.
+        rewrite: Rewrite of ``atlas-hpe export`` that mends it (``--list-rewrites``), or one of
+            ``LOWERING``, ``SIMPLIFY`` and ``EXPORT``; None when there is none.
     """
 
     rule: str

@@ -140,7 +140,7 @@ def _compute(node: onnx.NodeProto, feeds: Arrays, opset: int) -> Optional[np.nda
     try:
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)])
         with np.errstate(all="ignore"):
-            found = ReferenceEvaluator(model).run(None, feeds)[0]
+            (found,) = ReferenceEvaluator(model).run(None, feeds)
     except _FAILURES:
         return None
     return found if isinstance(found, np.ndarray) else None

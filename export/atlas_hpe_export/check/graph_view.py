@@ -210,6 +210,7 @@ class GraphView:
         outputs: Outputs of the graph.
         constants: Initialisers and outputs of Constant nodes.
         external_files: Files that hold weights outside the model's own.
+        is_inferred: Whether shapes could be inferred; if not, the file's own are all there is.
         cann: CANN release.
         table: Operators of the chip.
     """
@@ -222,6 +223,7 @@ class GraphView:
     outputs: Tuple[Value, ...]
     constants: Tuple[Value, ...]
     external_files: Tuple[str, ...]
+    is_inferred: bool
     cann: str
     table: OperatorTable
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Tuple, Union
 
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError
 
 from atlas_hpe.errors import MissingExtraError, ModelFileError
 from atlas_hpe.floors import is_too_old, least_version
@@ -15,14 +15,7 @@ from atlas_hpe.onnx_file import read_onnx_summary
 
 __all__ = ["OpenedModel", "open_model"]
 
-_FAILURES = (
-    DecodeError,
-    onnx.checker.ValidationError,
-    OSError,
-    ValueError,
-    TypeError,
-    RuntimeError,
-)
+_FAILURES = (DecodeError, OSError, ValueError, TypeError, RuntimeError)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +57,7 @@ def open_model(source: Union[str, Path, onnx.ModelProto]) -> OpenedModel:
         )
     summary = read_onnx_summary(path)
     try:
-        proto = onnx.load(str(path))
+        proto = onnx.load(str(path), load_external_data=False)
     except _FAILURES as error:
         raise ModelFileError(
             "the onnx package can't read the file",
@@ -72,4 +65,8 @@ def open_model(source: Union[str, Path, onnx.ModelProto]) -> OpenedModel:
             why=(str(error).strip().splitlines() or [type(error).__name__])[0],
             fix="export or copy the model again",
         ) from error
+    if summary.external_files:
+        from atlas_hpe_export.inputs.onnx_bounds import load_external_data
+
+        load_external_data(path, proto)
     return OpenedModel(str(path), proto, summary.external_files)

@@ -41,8 +41,11 @@ DYNAMIC = "dynamic"
 #: Operators that came after opset 11 and that lowering says in older ones.
 LOWERED: FrozenSet[str] = frozenset(
     {
+        "AffineGrid",
         "CastLike",
         "Celu",
+        "CenterCropPad",
+        "Col2Im",
         "Einsum",
         "Gelu",
         "GreaterOrEqual",

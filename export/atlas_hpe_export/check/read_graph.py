@@ -35,7 +35,12 @@ _RANDOM = frozenset(
 
 
 def read_graph(
-    model: onnx.ModelProto, table: OperatorTable, cann: str, external_files: Sequence[str] = ()
+    model: onnx.ModelProto,
+    table: OperatorTable,
+    cann: str,
+    *,
+    external_files: Sequence[str] = (),
+    isolated: bool = False,
 ) -> GraphView:
     """Make the view of a model.
 
@@ -44,24 +49,31 @@ def read_graph(
         table: Operators of the chip.
         cann: CANN release.
         external_files: Files that hold weights outside the model's own.
+        isolated: Infer shapes in a process of its own: for files of strangers.
 
     Raises:
         ModelFileError: A tensor is used before it is made, or made twice, a name is no text, or
             the opset of ONNX's own operators is not stated.
     """
     try:
-        return _read(model, table, cann, tuple(external_files))
+        known, is_inferred = infer_shapes(model, _inferred(table), isolated=isolated)
+        return _read(model, known, is_inferred, table, cann, tuple(external_files))
     except UnicodeDecodeError as error:
         raise _broken("a name in it is not UTF-8 text") from error
 
 
 def _read(
-    model: onnx.ModelProto, table: OperatorTable, cann: str, external_files: Tuple[str, ...]
+    model: onnx.ModelProto,
+    known: onnx.GraphProto,
+    is_inferred: bool,
+    table: OperatorTable,
+    cann: str,
+    external_files: Tuple[str, ...],
 ) -> GraphView:
     opsets = tuple((short_domain(item.domain), item.version) for item in model.opset_import)
     opset = max((version for domain, version in opsets if not domain), default=0)
     reader = _Reader(opset)
-    reader.read(model.graph, infer_shapes(model, _inferred(table)), _Scope(None))
+    reader.read(model.graph, known, _Scope(None))
     if not opset and any(not node.domain for node in reader.nodes):
         raise _broken("it does not state the opset of ONNX's own operators")
     return GraphView(
@@ -73,6 +85,7 @@ def _read(
         outputs=tuple(reader.find_output(info.name) for info in model.graph.output),
         constants=tuple(reader.constants),
         external_files=external_files,
+        is_inferred=is_inferred,
         cann=cann,
         table=table,
     )

@@ -6,46 +6,38 @@ they stay at home: the copy that goes there has their sizes and no data.
 
 from __future__ import annotations
 
-from typing import Callable, Container
+from typing import Callable, Container, Tuple
 
 import onnx
-from google.protobuf.message import EncodeError  # type: ignore[import-untyped]
 
-from atlas_hpe_export.check.fold import fold_arithmetic
+from atlas_hpe_export.check.inference import infer_here, infer_in_child
 from atlas_hpe_export.check.well_formed import is_inferable
 
 __all__ = ["infer_shapes", "short_domain"]
 
 #: Constants with more elements than this are never a shape, so inference gets them without data.
 _MAX_ELEMENTS = 1024
-
-#: Each round may make a shape known that the next one's arithmetic needs.
-_MAX_ROUNDS = 32
 #: Whether inference gets a node.
 _Choice = Callable[[onnx.NodeProto], bool]
 _PASSED_BY = "passed.by"  # a domain that nothing knows
 _ATTRIBUTE = onnx.AttributeProto
-_FAILURES = (
-    onnx.shape_inference.InferenceError,
-    onnx.defs.SchemaError,
-    EncodeError,
-    RuntimeError,
-    ValueError,
-    TypeError,
-    IndexError,
-)
 
 
-def infer_shapes(model: onnx.ModelProto, operators: Container[str]) -> onnx.GraphProto:
+def infer_shapes(
+    model: onnx.ModelProto, operators: Container[str], *, isolated: bool
+) -> Tuple[onnx.GraphProto, bool]:
     """The graph with all shapes that can be inferred, and large constants without data.
 
-    Functions that the model defines itself are left out. A graph on which inference fails comes
-    back as far as the file itself states shapes.
+    Functions that the model defines itself are left out.
 
     Args:
         model: Left as it is.
         operators: Operators that take part; the others, and nodes that are not inferable, are
             passed by.
+        isolated: Infer in a process of its own, see ``inference``.
+
+    Returns:
+        The graph, and whether inference came back; if not, only the file's own shapes are there.
     """
     slim = onnx.ModelProto(ir_version=model.ir_version)
     for item in model.opset_import:
@@ -56,15 +48,10 @@ def infer_shapes(model: onnx.ModelProto, operators: Container[str]) -> onnx.Grap
         return node.op_type in operators and is_inferable(node, opset)
 
     _copy_graph(model.graph, slim.graph, takes_part)
-    known = slim.graph
-    for _ in range(_MAX_ROUNDS):
-        try:
-            known = onnx.shape_inference.infer_shapes(slim, data_prop=True).graph
-        except _FAILURES:
-            break
-        if not opset or not fold_arithmetic(slim.graph, known, opset):
-            break
-    return known
+    if not opset:
+        return slim.graph, True  # no operator of ONNX's own, so there is nothing to infer
+    known = infer_in_child(slim) if isolated else infer_here(slim)
+    return (slim.graph, False) if known is None else (known.graph, True)
 
 
 def _copy_graph(graph: onnx.GraphProto, copy: onnx.GraphProto, takes_part: _Choice) -> None:

@@ -9,7 +9,7 @@ import onnx_ir as ir
 
 from atlas_hpe.card import DecodeSpec, ModelCard, TensorSpec
 from atlas_hpe.errors import UsageError
-from atlas_hpe_export.graph import GraphBuilder, dtype_of, shape_of
+from atlas_hpe_export.graph import GraphBuilder, collect_names, dtype_of, shape_of
 
 __all__ = ["GraphDecoder", "append_decoding"]
 
@@ -55,8 +55,16 @@ def append_decoding(
     producer = maps.producer()
     if producer is None:
         raise UsageError("the heatmaps are an input of the graph", where=name)
-    builder = GraphBuilder(producer, model.graph.opset_imports[""])
+    names = collect_names(model)
+    builder = GraphBuilder(producer, model.graph.opset_imports[""], names)
     roles = decoders[decode.kind](builder, maps, decode.options)
+    taken = sorted(names & set(roles))
+    if taken:
+        raise UsageError(
+            "the graph has a tensor of the name that a decoded output would get",
+            where=", ".join(taken),
+            fix="rename it, or leave --decode-in-graph out",
+        )
     _replace_outputs(model.graph, maps, builder, roles)
     decoded = [_describe(role, value) for role, value in roles.items()]
     kept = [item for item in card.graphs[0].outputs if item.name != name]

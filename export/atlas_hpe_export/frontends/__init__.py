@@ -6,7 +6,7 @@ and leaves network, loggers and registries as they were.
 
 from __future__ import annotations
 
-from atlas_hpe_export.frontends.capture import FRONTENDS, Verify, capture
 from atlas_hpe_export.frontends.captured import CAPTURE_OPSET, Captured, Frontend, Request
+from atlas_hpe_export.frontends.choice import FRONTENDS, Verify, capture
 
 __all__ = ["CAPTURE_OPSET", "FRONTENDS", "Captured", "Frontend", "Request", "Verify", "capture"]

@@ -112,4 +112,4 @@ def _find_child(path: str, part: str, modules: Sequence[str]) -> str:
         below = [name for name in modules if name.startswith(start) and name.endswith(f".{child}")]
         if len(below) == 1:
             return below[0]
-    return start + part
+    return start + child

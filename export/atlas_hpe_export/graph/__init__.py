@@ -20,6 +20,7 @@ from atlas_hpe_export.graph.replace import (
     Refusal,
     Replaced,
     Replacement,
+    collect_names,
     replace_nodes,
 )
 
@@ -33,6 +34,7 @@ __all__ = [
     "as_ir",
     "as_proto",
     "attribute_of",
+    "collect_names",
     "constant_of",
     "describe_node",
     "dtype_of",

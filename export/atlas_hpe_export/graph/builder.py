@@ -81,7 +81,6 @@ class GraphBuilder:
 
     def constant(self, array: np.ndarray) -> ir.Value:
         """Add a constant; its element type is that of the array."""
-        array = np.array(array, order="C")
         value = ir.Value(
             name=self._claim(f"{self._stem}/constant"),
             shape=ir.Shape(array.shape),
@@ -145,10 +144,10 @@ class GraphBuilder:
         except _INFERENCE_ERRORS:
             return
         for value in node.outputs:
-            proto = found.get(value.name or "")
-            if proto is not None and proto.HasField("tensor_type"):
-                value.type = ir.serde.deserialize_type_proto_for_type(proto)
-                value.shape = ir.serde.deserialize_type_proto_for_shape(proto)
+            kind = found.get(value.name or "")
+            if kind is not None and kind.HasField("tensor_type"):
+                value.type = ir.serde.deserialize_type_proto_for_type(kind)
+                value.shape = ir.serde.deserialize_type_proto_for_shape(kind)
 
 
 def _names(values: Sequence[ir.Value]) -> List[str]:

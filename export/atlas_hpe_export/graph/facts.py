@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Tuple, TypeVar, Union, cast
+from typing import List, Optional, Tuple, TypeVar, cast
 
 import numpy as np
 import onnx_ir as ir
@@ -52,7 +52,7 @@ def constant_of(value: Optional[ir.Value]) -> Optional[np.ndarray]:
 
 def attribute_of(node: ir.Node, name: str, default: T) -> T:
     """Value of an attribute, the default where the node does not say; lists come as lists."""
-    found: Optional[Union[ir.Attr, ir.RefAttr]] = node.attributes.get(name)
+    found = node.attributes.get(name)
     if found is None:
         return default
     value = found.value

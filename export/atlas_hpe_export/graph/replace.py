@@ -10,7 +10,7 @@ import onnx_ir as ir
 from atlas_hpe_export.graph.builder import GraphBuilder
 from atlas_hpe_export.graph.facts import describe_node
 
-__all__ = ["Outcome", "Refusal", "Replaced", "Replacement", "replace_nodes"]
+__all__ = ["Outcome", "Refusal", "Replaced", "Replacement", "collect_names", "replace_nodes"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def replace_nodes(model: ir.Model, replacement: Replacement, opset: int) -> Repl
         replacement: Says what takes a node's place.
         opset: Opset in whose form new nodes are written.
     """
-    count, refusals, taken = 0, [], _collect_names(model)
+    count, refusals, taken = 0, [], collect_names(model)
     for node in list(model.graph.all_nodes()):
         if node.graph is None:
             continue  # removed together with another node
@@ -67,7 +67,8 @@ def replace_nodes(model: ir.Model, replacement: Replacement, opset: int) -> Repl
     return Replaced(count, tuple(refusals))
 
 
-def _collect_names(model: ir.Model) -> Set[str]:
+def collect_names(model: ir.Model) -> Set[str]:
+    """Names of all nodes and values, which new ones must not take."""
     names: Set[str] = set()
     for graph in model.graphs():
         names.update(value.name or "" for value in graph.inputs)

@@ -9,12 +9,13 @@ what a graph of PyTorch's own operators can do once somebody calls it: compute, 
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Dict, Iterator, List, Tuple
+from typing import Dict, Iterator, List, Mapping, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -99,20 +100,22 @@ def _read(path: Path) -> Tuple[Dict[str, bytes], Tuple[str, ...]]:
     wanted += [name for name in _MARKS if name in sizes]
     found = read_entries(path, [f"{root}/{name}" for name in wanted])
     for folder, config in _CONFIGS.items():
-        payloads = _check_payloads(path, config, found[f"{root}/{config}"], folder, sizes)
+        cleaned = clean_config(path, config, found[f"{root}/{config}"])
+        found[f"{root}/{config}"] = json.dumps({"config": cleaned}).encode()
+        payloads = _check_payloads(path, config, cleaned, folder, sizes)
         found.update(read_entries(path, [f"{root}/{name}" for name in payloads]))
-    cleaned = clean_program(path, _PROGRAM, found[f"{root}/{_PROGRAM}"])
-    found[f"{root}/{_PROGRAM}"] = cleaned.text
+    program = clean_program(path, _PROGRAM, found[f"{root}/{_PROGRAM}"])
+    found[f"{root}/{_PROGRAM}"] = program.text
     found[f"{root}/{_SAMPLES}"] = b""
-    return found, cleaned.devices
+    return found, program.devices
 
 
 def _check_payloads(
-    path: Path, name: str, data: bytes, folder: str, sizes: Dict[str, int]
+    path: Path, name: str, config: Mapping[str, Json], folder: str, sizes: Mapping[str, int]
 ) -> List[str]:
     """The entries with raw numbers that a config names; none that is pickled or claims too much."""
     names = []
-    for item in clean_config(path, name, data).values():
+    for item in config.values():
         entry = item.get("path_name") if isinstance(item, dict) else None
         if not isinstance(item, dict) or not isinstance(entry, str):
             raise damaged(path, f"'{name}' is not as torch.export writes it")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from pathlib import Path
-from typing import Tuple
+from typing import Optional, Tuple
 
 from atlas_hpe.errors import CheckpointError
 from atlas_hpe_export.inputs.zip_archive import (
@@ -15,7 +15,7 @@ from atlas_hpe_export.inputs.zip_archive import (
     too_large,
 )
 
-__all__ = ["Kind", "describe_head", "find_kind"]
+__all__ = ["Kind", "describe_head", "find_kind", "find_magic"]
 
 
 class Kind(Enum):
@@ -73,12 +73,21 @@ def find_kind(path: Path) -> Kind:
     return Kind.UNKNOWN
 
 
-def describe_head(path: Path) -> str:
-    """What a file looks like, in words for a refusal."""
+def find_magic(path: Path) -> Optional[str]:
+    """What a file is by its magic number, when it is nothing that an export starts from."""
     head = _read_head(path)
     for offset, magic, kind in _MAGICS:
         if head[offset : offset + len(magic)] == magic:
             return kind
+    return None
+
+
+def describe_head(path: Path) -> str:
+    """What a file looks like, in words for a refusal."""
+    known = find_magic(path)
+    if known is not None:
+        return known
+    head = _read_head(path)
     if all(byte in b"\t\n\r\f" or 32 <= byte < 127 for byte in head):
         return "text"
     return "something else: no known first bytes"

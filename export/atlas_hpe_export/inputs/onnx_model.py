@@ -21,7 +21,7 @@ from atlas_hpe.files import read_bytes, sha256_of
 from atlas_hpe.floors import is_too_old, least_version
 from atlas_hpe.onnx_file import OnnxSummary, read_onnx_summary
 from atlas_hpe_export.inputs.export_input import ExportInput
-from atlas_hpe_export.inputs.kinds import describe_head
+from atlas_hpe_export.inputs.kinds import describe_head, find_magic
 from atlas_hpe_export.inputs.onnx_bounds import (
     MAX_MODEL_BYTES,
     check_functions,
@@ -82,7 +82,8 @@ def open_onnx(path: Path, options: InputOptions) -> ExportInput:
 def _read_summary(path: Path) -> OnnxSummary:
     with path.open("rb") as stream:
         first = stream.read(1)
-    if first[0] not in _FIRST_BYTES and path.suffix.lower() != ".onnx":
+    may_be_onnx = first[0] in _FIRST_BYTES or path.suffix.lower() == ".onnx"
+    if find_magic(path) is not None or not may_be_onnx:
         raise CheckpointError(
             "the file is nothing that an export starts from",
             where=path,

@@ -26,32 +26,35 @@ def fix_inputs(path: Path, model: onnx.ModelProto, shapes: Sequence[InputShape])
         Which inputs were fixed, in words.
 
     Raises:
-        UsageError: An input has no sizes and got none, or got others than it has.
-        ModelFileError: An input is no tensor, or the graph does not work at these sizes.
+        UsageError: An input has no sizes and got none, or got others than it has, or the graph does
+            not work at these sizes.
+        ModelFileError: An input is no tensor.
     """
     initialisers = {item.name for item in model.graph.initializer}
     inputs = [item for item in model.graph.input if item.name not in initialisers]
     dims = {item.name: _dims_of(path, item) for item in inputs}
     given = _match(shapes, dims)
-    fixed = [item for item in inputs if item.name in given and _fix(item, dims, given[item.name])]
+    fixed = [
+        item.name
+        for item in inputs
+        if item.name in given and _fix(item, dims[item.name], given[item.name])
+    ]
     if fixed:
         _infer_again(path, model)
-    return tuple(f"input '{item.name}' was fixed at {_show(given[item.name])}" for item in fixed)
+    return tuple(f"input '{name}' was fixed at {_show(given[name])}" for name in fixed)
 
 
-def _dims_of(path: Path, item: ValueInfoProto) -> Optional[_Dims]:
+def _dims_of(path: Path, item: ValueInfoProto) -> _Dims:
     """Sizes of an input, None for one that is symbolic; 0 and -1 stand for that in old files."""
     if not item.type.HasField("tensor_type"):
         raise ModelFileError("an input of the model is no tensor", where=f"{path}, '{item.name}'")
-    tensor = item.type.tensor_type
-    if not tensor.HasField("shape"):
-        return None
-    return tuple(dim.dim_value if dim.dim_value > 0 else None for dim in tensor.shape.dim)
+    dims = item.type.tensor_type.shape.dim
+    return tuple(dim.dim_value if dim.dim_value > 0 else None for dim in dims)
 
 
-def _match(shapes: Sequence[InputShape], dims: Mapping[str, Optional[_Dims]]) -> Dict[str, Shape]:
+def _match(shapes: Sequence[InputShape], dims: Mapping[str, _Dims]) -> Dict[str, Shape]:
     """Input -> shape. Shapes without names are for all inputs, or for those that need one."""
-    symbolic = [name for name, sizes in dims.items() if sizes is None or None in sizes]
+    symbolic = [name for name, sizes in dims.items() if None in sizes]
     if not shapes and not symbolic:
         return {}
     given = {item.name: item.shape for item in shapes if item.name is not None}
@@ -75,18 +78,15 @@ def _match(shapes: Sequence[InputShape], dims: Mapping[str, Optional[_Dims]]) ->
     return given
 
 
-def _show(dims: Optional[_Dims], *, unknown: str = "?") -> str:
-    if dims is None:
-        return f"{unknown},..."
+def _show(dims: _Dims, *, unknown: str = "?") -> str:
     return ",".join(unknown if dim is None else str(dim) for dim in dims)
 
 
-def _fix(item: ValueInfoProto, dims: Mapping[str, Optional[_Dims]], shape: Shape) -> bool:
+def _fix(item: ValueInfoProto, known: _Dims, shape: Shape) -> bool:
     """Whether anything had to be written."""
-    known = dims[item.name]
     if known == shape:
         return False
-    if known is not None and not _agree(known, shape):
+    if not _agree(known, shape):
         raise UsageError(
             f"the input '{item.name}' is not of that shape",
             where="--input-shape",

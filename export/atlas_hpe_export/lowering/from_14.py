@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx_ir as ir
 from onnx_ir import DataType
 
@@ -58,8 +59,8 @@ def _reshape(node: ir.Node, builder: GraphBuilder) -> Outcome:
         static = shape_of(node.outputs[0])
         if static is None:
             return Refusal("with allowzero its shape has to be constant")
-        sizes, target = static, builder.ints(*static)
-    if 0 in sizes:
+        sizes, target = np.array(static), builder.ints(*static)
+    if (sizes == 0).any():
         return Refusal("it makes a tensor without elements")
     return restate(node, builder, [data, target], without=["allowzero"])
 

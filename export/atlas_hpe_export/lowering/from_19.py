@@ -30,15 +30,15 @@ def _gather_wrapped(node: ir.Node, builder: GraphBuilder) -> Outcome:
     """Pad with mode wrap: element i of the output is element ``(i - begin) mod size``."""
     if attribute_of(node, "mode", "constant") != "wrap":
         return keep_if_old(node, builder)
-    shape, pads = shape_of(node.inputs[0]), constant_of(node.inputs[1])
+    value, pads = node.inputs[0], constant_of(node.inputs[1])
+    shape = shape_of(value)
     given = node.inputs[3] if len(node.inputs) > 3 else None
     axes = constant_of(given)
-    if shape is None or pads is None or (given is not None and axes is None):
+    if value is None or shape is None or pads is None or (given is not None and axes is None):
         return Refusal("it wraps around by a number of elements that is not constant")
     if (pads < 0).any():
         return Refusal("it wraps around by a negative number of elements")
     listed = range(len(shape)) if axes is None else [int(axis) for axis in axes]
-    value = node.inputs[0]
     for axis, begin, end in zip(listed, pads[: len(listed)], pads[len(listed) :]):
         if begin or end:
             index = np.arange(-begin, shape[axis] + end) % shape[axis]

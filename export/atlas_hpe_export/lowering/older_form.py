@@ -29,18 +29,19 @@ def find_idle_attributes(node: ir.Node, version: int) -> List[str]:
     newer = onnx.defs.get_schema(node.op_type, version + 1).attributes
     older = _get_schema(node.op_type, version)
     known = set() if older is None else set(older.attributes)
-    idle = []
-    for name, attribute in node.attributes.items():
-        if name in known or name not in newer or attribute.is_ref():
-            continue
-        default = newer[name].default_value
-        if name == "dilations":
-            same = set(attribute.as_ints()) == {1}
-        else:
-            same = bool(default.name) and attribute.value == ir.from_proto(default).value
-        if same:
-            idle.append(name)
-    return idle
+    return [
+        name
+        for name, attribute in node.attributes.items()
+        if name in newer and name not in known and _is_idle(attribute, newer[name].default_value)
+    ]
+
+
+def _is_idle(attribute: ir.Attr, default: onnx.AttributeProto) -> bool:
+    if attribute.name == "dilations":
+        return set(attribute.as_ints()) == {1}
+    if not default.name:
+        return False
+    return bool(attribute.value == ir.serde.deserialize_attribute(default).value)
 
 
 def find_news(node: ir.Node, version: int, ignored: Collection[str] = ()) -> Optional[str]:

@@ -66,11 +66,11 @@ def in_type(wider: Mapping[ir.DataType, ir.DataType]) -> Adapter:
     """
 
     def adapter(node: ir.Node, builder: GraphBuilder) -> Outcome:
-        first = node.inputs[0]
-        if first is None or first.dtype not in wider:
+        narrow = None if node.inputs[0] is None else node.inputs[0].dtype
+        if narrow is None or narrow not in wider:
             return keep_if_old(node, builder)
         schema = onnx.defs.get_schema(node.op_type, builder.opset)
-        variable, narrow = schema.inputs[0].type_str, first.dtype
+        variable = schema.inputs[0].type_str
 
         def is_same(formals: Sequence[onnx.defs.OpSchema.FormalParameter], index: int) -> bool:
             return bool(formals[min(index, len(formals) - 1)].type_str == variable)

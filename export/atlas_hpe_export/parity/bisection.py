@@ -81,9 +81,16 @@ def check_folder(folder: Path, *, force: bool) -> None:
     """Tell before any work whether the files can be written.
 
     Raises:
-        OutputError: The folder is something else, lies in something else, or holds such files
-            already and ``force`` is false.
+        OutputError: The folder is something else, lies in something else, holds such files already
+            and ``force`` is false, or the system refuses to look.
     """
+    try:
+        _check_place(folder, force)
+    except OSError as error:
+        raise disk_error(folder, error) from error
+
+
+def _check_place(folder: Path, force: bool) -> None:
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not there.is_dir():
         raise OutputError(

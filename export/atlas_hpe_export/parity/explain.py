@@ -50,8 +50,8 @@ def compare_model_layers(
         layers = compare_layers(onnx.load(str(reference)), proto, feeds)
         found.append((f"{Path(model).name} against {Path(reference).name}", layers))
     elif reference is not None:
+        from atlas_hpe_export import open_network
         from atlas_hpe_export.parity.modules import compare_modules
-        from atlas_hpe_export.parity.network import open_network
 
         opened = open_network(
             Path(reference), read_onnx_summary(model), options or NetworkOptions()

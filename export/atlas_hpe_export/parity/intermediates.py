@@ -207,12 +207,9 @@ def _hide_starts(graph: onnx.GraphProto, starts: Mapping[str, onnx.ValueInfoProt
 
 
 def inputs_of(node: onnx.NodeProto) -> List[str]:
-    """Names of the tensors that a node reads, those that the graphs inside it read too."""
+    """Names of the tensors that a node reads, with those that flow in the graphs inside it."""
     names = [name for name in node.input if name]
     for item in node.attribute:
         if item.type == onnx.AttributeProto.GRAPH:
-            made = {info.name for info in (*item.g.input, *item.g.initializer)}
-            for inner in item.g.node:
-                names += [name for name in inputs_of(inner) if name not in made]
-                made.update(inner.output)
+            names += [name for inner in item.g.node for name in inputs_of(inner)]
     return names

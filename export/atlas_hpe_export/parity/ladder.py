@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, Iterable, Optional, Sequence, Tuple, Union
 
+import onnx
+
 from atlas_hpe.aipp import aipp_feeds, aipp_spec
 from atlas_hpe.card import ModelCard, find_card
 from atlas_hpe.errors import UsageError
@@ -26,10 +28,13 @@ from atlas_hpe.parity import (
     Sample,
     ask,
     bind_joints,
+    find_rungs,
     record_answers,
 )
-from atlas_hpe.parity.compare import decode_differs
+from atlas_hpe.parity.comparison import decode_differs
 from atlas_hpe.parity.sample import Outputs
+from atlas_hpe_export.finish import tool_versions
+from atlas_hpe_export.parity.half_precision import emulate_half
 from atlas_hpe_export.parity.inputs import (
     DrawSamples,
     LadderSamples,
@@ -128,7 +133,7 @@ def run_ladder(
         left_out = _find_left_out(subject, itself=reference is None)
         chosen = _choose(rungs, left_out)
         runs = _open_rungs(chosen, subject, stack)
-        return _climb(subject, runs, {} if rungs else left_out, record, force)
+        return _climb(subject, runs, left_out if rungs is None else {}, record, force)
 
 
 def _find_notes(card: Optional[ModelCard], reference: Reference) -> Tuple[str, ...]:
@@ -145,6 +150,8 @@ def _find_left_out(subject: _Subject, *, itself: bool) -> Dict[str, str]:
         left_out["onnx"] = "the file itself in float32 is the reference"
     if subject.card is None or not subject.inputs.have_crops:
         left_out["aipp"] = "the samples are no pictures, and AIPP takes nothing else"
+    elif not subject.card.preprocess.dtype.startswith("float"):
+        left_out["aipp"] = "the model takes whole numbers, and AIPP gives fp16"
     else:
         try:
             aipp_spec(subject.card.preprocess, "nv12")
@@ -156,10 +163,11 @@ def _find_left_out(subject: _Subject, *, itself: bool) -> Dict[str, str]:
 def _choose(rungs: Optional[Sequence[str]], left_out: Dict[str, str]) -> Tuple[str, ...]:
     if rungs is None:
         return tuple(name for name in RUNGS if name not in left_out)
-    for name in rungs:
+    chosen = find_rungs(",".join(rungs))
+    for name in chosen:
         if name in left_out:
             raise UsageError(f"there is no rung '{name}' here", where="--rungs", why=left_out[name])
-    return tuple(rungs)
+    return chosen
 
 
 def _open_rungs(chosen: Sequence[str], subject: _Subject, stack: ExitStack) -> Dict[str, RunSample]:
@@ -168,10 +176,6 @@ def _open_rungs(chosen: Sequence[str], subject: _Subject, stack: ExitStack) -> D
         session = stack.enter_context(open_session(subject.path, backend="onnxruntime"))
         runs["onnx"] = lambda sample: session.run(sample.feeds)
     if "half" in chosen or "aipp" in chosen:
-        import onnx
-
-        from atlas_hpe_export.parity.half_precision import emulate_half
-
         run_half = stack.enter_context(open_runner(emulate_half(onnx.load(str(subject.path)))))
         if "half" in chosen:
             runs["half"] = lambda sample: run_half(sample.feeds)
@@ -237,8 +241,6 @@ def _climb(
 
 
 def _describe(subject: _Subject) -> BundleFacts:
-    from atlas_hpe_export.finish import tool_versions
-
     return BundleFacts(
         reference=subject.reference.name,
         reference_kind=subject.reference.kind,

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 import numpy as np
 import onnx
@@ -56,7 +56,8 @@ def compare_modules(module: nn.Module, model: onnx.ModelProto, feeds: Feeds) -> 
 
     That is the output of the last node under the module's path that has the same shape; a module
     that is called several times shares its nodes out evenly, in order. Where a batch norm left no
-    node it was folded into the convolution before it, whose tensor then is the batch norm's.
+    node it was folded into the convolution before it, whose tensor then is the batch norm's; the
+    convolution alone has none, and is left out.
 
     Args:
         module: In eval mode.
@@ -145,13 +146,15 @@ def _match(
 ) -> Tuple[List[Tuple[_Call, NodeTensor]], List[str]]:
     """Pairs in the order of execution, and a sentence per call that has no tensor."""
     found = _share_out(calls, tensors)
+    folded: Set[Optional[Key]] = set()
     for call in calls:
         if call.folds in found and call.key not in found:
             found[call.key] = found.pop(call.folds)
+            folded.add(call.folds)
     skipped = [
         f"{call.kind} '{_show(call.key)}': no node named after it makes a tensor of its shape"
         for call in calls
-        if call.key not in found
+        if call.key not in found and call.key not in folded
     ]
     return [(call, found[call.key]) for call in calls if call.key in found], skipped
 

@@ -85,7 +85,8 @@ def open_reference(path: Path, model: OnnxSummary, options: NetworkOptions) -> I
         UsageError: ``options`` for an .onnx, or options that do not fit the file.
     """
     if not is_onnx(path):
-        from atlas_hpe_export.parity.network import open_network
+        # By its public name, so that a missing torch is explained.
+        from atlas_hpe_export import open_network
 
         yield open_network(path, model, options)
         return

@@ -41,9 +41,7 @@ def mix_along(builder: GraphBuilder, x: ir.Value, axis: int, matrix: np.ndarray)
     return builder.op("Transpose", mixed, attributes={"perm": perm})
 
 
-def select_along(
-    builder: GraphBuilder, x: ir.Value, axis: int, indices: Sequence[int]
-) -> ir.Value:
+def select_along(builder: GraphBuilder, x: ir.Value, axis: int, indices: Sequence[int]) -> ir.Value:
     """Take entries of an axis: by Slice where they are evenly spaced, else by a constant Gather.
 
     Args:

@@ -35,6 +35,8 @@ def rewrite(
         CheckFailedError: Something is left that the board refuses, or computes differently.
     """
     steps: List[Step] = []
+    model = model.clone()
+    tidy(model)
     for rule in rules:
         if target in rule.targets:
             model, found = _apply(model, rule, guard)

@@ -1,6 +1,6 @@
 """Batch norms: into a neighbouring convolution, or into numbers that float16 holds.
 
-With s = scale / sqrt(var + epsilon) and t = bias - mean s, per channel, a batch norm is y = s x + t.
+A batch norm is y = s x + t per channel, with s = scale / sqrt(var + epsilon), t = bias - mean s.
 
     after Conv, ConvTranspose, Gemm     W' = s W per output channel,  b' = s b + t
     before Conv without padding, Gemm   W' = W s per input channel,   b' = b + W t summed
@@ -66,7 +66,7 @@ def _replace_norm(node: ir.Node, builder: GraphBuilder) -> Outcome:
 
 
 def _affine(node: ir.Node) -> Optional[Affine]:
-    """s and t, (C,) float64."""
+    """Slope s and offset t, (C,) float64."""
     arrays = [constant_of(value) for value in node.inputs[1:5]]
     if len(arrays) < 4 or any(array is None for array in arrays):
         return None
@@ -172,7 +172,7 @@ def _layer(
 def _remains(node: ir.Node) -> Optional[str]:
     if node.op_type != "BatchNormalization" or node.domain:
         return None
-    extra = any(value.name and (value.uses() or value.is_graph_output()) for value in node.outputs[1:])
+    extra = any(value.uses() or value.is_graph_output() for value in node.outputs[1:])
     if extra or attribute_of(node, "training_mode", 0):
         return "it is in its training form; call .eval() on the network and export again"
     return None

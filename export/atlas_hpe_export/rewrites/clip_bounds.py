@@ -1,7 +1,7 @@
 """Clip in the form that the plugin reads: constant bounds, at least one.
 
-    without bounds    x
-    computed bounds   Min(Max(x, low), high)          (ONNX, operator Clip, opset 11)
+without bounds    x
+computed bounds   Min(Max(x, low), high)          (ONNX, operator Clip, opset 11)
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 With r_i the largest magnitude in row i of A (1 where the row is zero) and A' = A / r,
 
-    n <= 4:  det A = prod(r) * sum over permutations p of sign(p) A'[0, p0] A'[1, p1] ...   (Leibniz)
-    n <= 8:  det A = prod(r) * sign * product of the pivots of A'                 (``elimination``)
+    n <= 4:  det A = prod(r) * sum over permutations p of sign(p) A'[0, p0] A'[1, p1] ...  (Leibniz)
+    n <= 8:  det A = prod(r) * sign * product of the pivots of A'                (``elimination``)
 
 The sign of the order in which the rows became pivots is (-1)^t, where t counts, for every pivot,
 the rows above it that were no pivots yet.
@@ -94,9 +94,7 @@ def _count_passed(builder: GraphBuilder, pivot: Pivot) -> ir.Value:
     rows_above = builder.op("MatMul", pivot.row, builder.like(pivot.row, above))
     taken = builder.op("Mul", rows_above, pivot.used)
     open_rows = builder.op("Sub", rows_above, taken)
-    return builder.op(
-        "ReduceSum", open_rows, attributes={"axes": [len(shape) - 1], "keepdims": 1}
-    )
+    return builder.op("ReduceSum", open_rows, attributes={"axes": [len(shape) - 1], "keepdims": 1})
 
 
 RULE = RewriteRule(

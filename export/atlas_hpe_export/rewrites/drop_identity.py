@@ -1,7 +1,7 @@
 """Identity nodes, and Dropout in a network that does not train, are their input.
 
 The exporter writes an Identity where two weights are equal (all batch norms of a fresh network);
-each would be a copy on the board. One that makes a graph output stays: outputs have their own names.
+each would be a copy on the board. One that makes a graph output stays: outputs have own names.
 """
 
 from __future__ import annotations

@@ -44,9 +44,9 @@ def places_of_tuples(shape: Sequence[int], indices: np.ndarray) -> np.ndarray:
 def places_along(shape: Sequence[int], indices: np.ndarray, axis: int) -> np.ndarray:
     """Places named by an index per element, as GatherElements and ScatterElements take them."""
     axis %= len(shape)
-    coordinates = list(np.indices(indices.shape))
+    coordinates = np.indices(indices.shape)
     coordinates[axis] = np.where(indices < 0, indices + shape[axis], indices)
-    return np.ravel_multi_index(coordinates, tuple(shape))
+    return np.asarray(np.ravel_multi_index(tuple(coordinates), tuple(shape)))
 
 
 def read_places(
@@ -83,7 +83,7 @@ def write_places(
 
 
 def as_product(places: np.ndarray, shape: Tuple[int, ...]) -> Optional[List[List[int]]]:
-    """The list per axis whose product, in row-major order, the places are; None when they are not."""
+    """The list per axis whose product, in row-major order, the places are; None for others."""
     if not places.size:
         return None
     lists = []

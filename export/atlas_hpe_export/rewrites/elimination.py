@@ -96,9 +96,7 @@ def _choose(builder: GraphBuilder, column: ir.Value, used: ir.Value, *, first: b
     if not first:
         taken = builder.op("Greater", used, builder.like(used, 0.5))
         sizes = builder.op("Where", taken, builder.like(used, -1), sizes)
-    largest = builder.op(
-        "ReduceMax", sizes, attributes={"axes": [len(shape) - 1], "keepdims": 1}
-    )
+    largest = builder.op("ReduceMax", sizes, attributes={"axes": [len(shape) - 1], "keepdims": 1})
     one, zero = builder.like(used, 1), builder.like(used, 0)
     all_largest = builder.op("Where", builder.op("Equal", sizes, largest), one, zero)
     before = np.triu(np.ones((shape[-1], shape[-1])), 1)

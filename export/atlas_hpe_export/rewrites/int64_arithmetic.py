@@ -34,7 +34,6 @@ _OPERATORS = frozenset(
         "Neg",
         "ReduceMax",
         "ReduceMin",
-        "ReduceSum",
         "Reshape",
         "Slice",
         "Split",

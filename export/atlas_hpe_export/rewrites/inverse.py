@@ -113,11 +113,8 @@ def _replace_product(node: ir.Node, builder: GraphBuilder) -> Outcome:
     if left is None or right is None or shapes[0] is None or shapes[1] is None:
         return None
     batch = np.broadcast_shapes(shapes[0][:-2], shapes[1][:-2])
-    return [
-        _solve_balanced(
-            builder, _expand(builder, left, shapes[0], batch), _expand(builder, right, shapes[1], batch)
-        )
-    ]
+    left = _expand(builder, left, shapes[0], batch)
+    return [_solve_balanced(builder, left, _expand(builder, right, shapes[1], batch))]
 
 
 def _expand(

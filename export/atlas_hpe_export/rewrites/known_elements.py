@@ -54,8 +54,9 @@ def _find(value: ir.Value, shape: Shape, seen: Seen, steps: int) -> Known:
     if node.op_type == "Where":
         condition = constant_of(node.inputs[0])
         yes, no = (_look(part, seen, steps - 1) for part in node.inputs[1:3])
-        both = condition is not None and yes is not None and no is not None
-        return np.where(condition, yes, no) if both else None
+        if condition is None or yes is None or no is None:
+            return None
+        return np.where(condition, yes, no)
     move = _MOVES.get(node.op_type)
     data = None if move is None else _look(node.inputs[0], seen, steps - 1)
     return None if move is None or data is None else move(node, data, shape)
@@ -70,7 +71,8 @@ def _expand(_node: ir.Node, data: np.ndarray, shape: Shape) -> Known:
 
 
 def _transpose(node: ir.Node, data: np.ndarray, _shape: Shape) -> Known:
-    return data.transpose(attribute_of(node, "perm", None))
+    turned: np.ndarray = data.transpose(attribute_of(node, "perm", None))
+    return turned
 
 
 def _gather(node: ir.Node, data: np.ndarray, _shape: Shape) -> Known:
@@ -88,7 +90,8 @@ def _slice(node: ir.Node, data: np.ndarray, _shape: Shape) -> Known:
     cut = [slice(None)] * data.ndim
     for axis, start, end, step in zip(axes, starts, ends, steps):
         cut[axis] = slice(start, end, step)
-    return data[tuple(cut)] if (steps > 0).all() else None
+    found: np.ndarray = data[tuple(cut)]
+    return found if (steps > 0).all() else None
 
 
 _MOVES: Dict[str, Callable[[ir.Node, np.ndarray, Shape], Known]] = {

@@ -20,12 +20,13 @@ and stays.
 from __future__ import annotations
 
 import math
-from typing import Optional, Tuple
+from typing import Dict, Optional, Tuple
 
 import numpy as np
 import onnx_ir as ir
 
 from atlas_hpe_export.graph import GraphBuilder, Outcome, attribute_of, constant_of
+from atlas_hpe_export.graph.builder import Attribute
 from atlas_hpe_export.rewrites.rule import RewriteRule
 
 __all__ = ["RULE"]
@@ -42,7 +43,7 @@ def _replace(node: ir.Node, builder: GraphBuilder) -> Outcome:
     data, mean, epsilon = found
     if epsilon > _FP16_ZERO and _is_bounded(data):
         return None
-    over = {"axes": attribute_of(mean, "axes", [0]), "keepdims": 1}
+    over: Dict[str, Attribute] = {"axes": attribute_of(mean, "axes", [0]), "keepdims": 1}
     root = math.sqrt(epsilon)
     peak = builder.op("ReduceMax", builder.op("Abs", data), attributes=over)
     scale = builder.op("Clip", peak, builder.like(data, root), None)

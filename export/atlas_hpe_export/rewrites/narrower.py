@@ -19,6 +19,7 @@ from atlas_hpe_export.graph import (
 __all__ = ["in_narrower_type"]
 
 _FOLDED = ("Shape", "Size")
+_WITH_BODIES = ("If", "Loop", "Scan")
 _MAX_STEPS = 100
 
 
@@ -42,9 +43,7 @@ def in_narrower_type(
     """
 
     def replacement(node: ir.Node, builder: GraphBuilder) -> Outcome:
-        if node.domain or any(isinstance(item.value, ir.Graph) for item in node.attributes.values()):
-            return None
-        if node.op_type in _FOLDED:
+        if node.domain or node.op_type in (*_FOLDED, *_WITH_BODIES):
             return None
         if node.op_type == "Cast":
             return _cast_in_two(node, builder, wide, narrow)
@@ -134,5 +133,3 @@ def _is_folded(value: Optional[ir.Value], steps: int) -> bool:
     if node.op_type in _FOLDED:
         return True
     return bool(node.inputs) and all(_is_folded(item, steps - 1) for item in node.inputs)
-
-

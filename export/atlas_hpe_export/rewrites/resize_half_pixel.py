@@ -11,12 +11,13 @@ With the weights of ``resize_weights``, the first that fits:
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Dict, Optional
 
 import numpy as np
 import onnx_ir as ir
 
 from atlas_hpe_export.graph import GraphBuilder, Outcome, Refusal, shape_of
+from atlas_hpe_export.graph.builder import Attribute
 from atlas_hpe_export.rewrites.along_axis import mix_along
 from atlas_hpe_export.rewrites.resize_weights import (
     board_weights,
@@ -38,8 +39,8 @@ def _replace(node: ir.Node, builder: GraphBuilder) -> Outcome:
     if not is_understood(node) or says(node)[0] != "linear" or _agrees(node, says(node)[1]):
         return None
     if _agrees(node, "pytorch_half_pixel"):
-        attributes = {**node.attributes, _ATTRIBUTE: "pytorch_half_pixel"}
-        return [builder.op("Resize", *node.inputs, attributes=attributes)]
+        renamed: Dict[str, Attribute] = {**node.attributes, _ATTRIBUTE: "pytorch_half_pixel"}
+        return [builder.op("Resize", *node.inputs, attributes=renamed)]
     return mix_axes(node, builder)
 
 
@@ -89,4 +90,5 @@ RULE = RewriteRule(
     source="ascend.md section 3.7 (Resize) and section 10, row 9",
     replacement=_replace,
     remains=_remains,
+    tolerance="rewrite-algebra",
 )

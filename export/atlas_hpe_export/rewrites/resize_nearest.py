@@ -37,8 +37,12 @@ def _replace(node: ir.Node, builder: GraphBuilder) -> Outcome:
     if x is None or axes is None:
         return None if _is_plain(node) else Refusal("its sizes are not known before the graph runs")
     chosen = [
-        (axis, onnx_weights(node, *sizes), board_weights("nearest", "asymmetric", *sizes[:2]))
-        for axis, *sizes in axes
+        (
+            axis,
+            onnx_weights(node, old, new, scale),
+            board_weights("nearest", "asymmetric", old, new),
+        )
+        for axis, old, new, scale in axes
     ]
     is_volume = len(shape_of(x) or ()) > 4
     if all(np.array_equal(ours, board) for _, ours, board in chosen) and not is_volume:

@@ -86,7 +86,7 @@ def onnx_weights(node: ir.Node, before: int, after: int, scale: float) -> np.nda
     places = _places(coordinates, before, after, scale)
     if mode == "nearest":
         rounded = _ROUNDING[attribute_of(node, "nearest_mode", "round_prefer_floor")](places)
-        return np.eye(before)[np.clip(rounded, 0, before - 1).astype(int)]
+        return _rows_of_unit(before, rounded)
     if mode == "linear":
         return _linear(places, before)
     factor = attribute_of(node, "cubic_coeff_a", -0.75)
@@ -100,29 +100,36 @@ def board_weights(mode: str, coordinates: str, before: int, after: int) -> np.nd
     places = _places(read, before, after, after / before)
     if mode == "linear":
         return _linear(places, before)
-    return np.eye(before)[np.clip(np.floor(places), 0, before - 1).astype(int)]
+    return _rows_of_unit(before, np.floor(places))
+
+
+def _rows_of_unit(size: int, places: np.ndarray) -> np.ndarray:
+    chosen: np.ndarray = np.eye(size)[np.clip(places, 0, size - 1).astype(int)]
+    return chosen
 
 
 def _places(coordinates: str, before: int, after: int, scale: float) -> np.ndarray:
     """(after,) float32 places in the input."""
     i, half = np.arange(after, dtype=_F), _F(0.5)
+    places: np.ndarray = (i + half) / _F(scale) - half
     if coordinates == "align_corners":
-        return i * _F(before - 1) / _F(max(after - 1, 1))
-    if coordinates == "asymmetric":
-        return i / _F(scale)
-    if coordinates == "tf_half_pixel_for_nn":
-        return (i + half) / _F(scale)
-    if coordinates == "pytorch_half_pixel" and after == 1:
-        return np.zeros(1, _F)
-    return (i + half) / _F(scale) - half
+        places = i * _F(before - 1) / _F(max(after - 1, 1))
+    elif coordinates == "asymmetric":
+        places = i / _F(scale)
+    elif coordinates == "tf_half_pixel_for_nn":
+        places = (i + half) / _F(scale)
+    elif coordinates == "pytorch_half_pixel" and after == 1:
+        places = np.zeros(1, _F)
+    return places
 
 
 def _linear(places: np.ndarray, before: int) -> np.ndarray:
     inside = np.clip(places.astype(np.float64), 0, before - 1)
     start = np.floor(inside).astype(int)
     share = (inside - start)[:, None]
-    unit = np.eye(before)
-    return (1 - share) * unit[start] + share * unit[np.minimum(start + 1, before - 1)]
+    weights: np.ndarray = (1 - share) * _rows_of_unit(before, start)
+    weights += share * _rows_of_unit(before, start + 1)
+    return weights
 
 
 def _cubic(places: np.ndarray, before: int, a: float, exclude_outside: bool) -> np.ndarray:
@@ -140,5 +147,5 @@ def _cubic(places: np.ndarray, before: int, a: float, exclude_outside: bool) -> 
             weight = np.where((pixel >= 0) & (pixel < before), weight, 0)
         np.add.at(weights, (np.arange(len(places)), np.clip(pixel, 0, before - 1)), weight)
     if exclude_outside:
-        return weights / weights.sum(axis=1, keepdims=True)
+        weights /= weights.sum(axis=1, keepdims=True)
     return weights

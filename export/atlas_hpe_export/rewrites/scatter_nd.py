@@ -3,8 +3,8 @@
     y = Concat(x[:, :a], v, x[:, b:])
 
 and the same axis by axis where several are cut; places that are no product of a list per axis are
-taken from Concat(x, v) with one Gather (``element_places``). ``torch.export`` writes on a transposed
-tensor and turns it back. Here the write comes before the turn, so that the two turns cancel:
+taken from Concat(x, v) with one Gather (``element_places``). ``torch.export`` writes on a
+transposed tensor and turns it back. Here the write comes before the turn, so that two turns cancel:
 
     ScatterND(Transpose(x, p), I, v) = Transpose(write(x, I', Transpose(v, p^-1)), p)
 """

@@ -30,7 +30,7 @@ _CYCLE = 3
 
 
 def matrix_size(value: Optional[ir.Value]) -> Optional[int]:
-    """n of a tensor of square matrices (..., n, n) with a known shape, None for anything else."""
+    """Size n of square matrices (..., n, n) of a known shape, None for anything else."""
     shape = shape_of(value)
     if shape is None or len(shape) < 2 or shape[-1] != shape[-2] or 0 in shape:
         return None
@@ -80,7 +80,8 @@ def _adjugate_3(builder: GraphBuilder, flat: ir.Value, axis: int) -> ir.Value:
     column, row = np.divmod(np.arange(9), _CYCLE)  # element (column, row) of the adjugate
 
     def element(down: int, right: int) -> np.ndarray:
-        return (row + down) % _CYCLE * _CYCLE + (column + right) % _CYCLE
+        places: np.ndarray = (row + down) % _CYCLE * _CYCLE + (column + right) % _CYCLE
+        return places
 
     indices = np.concatenate([element(1, 1), element(2, 2), element(1, 2), element(2, 1)])
     factors = builder.ops(

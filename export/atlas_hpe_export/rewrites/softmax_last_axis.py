@@ -14,8 +14,8 @@ import numpy as np
 import onnx_ir as ir
 
 from atlas_hpe_export.graph import GraphBuilder, Outcome, Refusal, attribute_of, shape_of
-from atlas_hpe_export.rewrites.rule import RewriteRule
 from atlas_hpe_export.rewrites.along_axis import reshape
+from atlas_hpe_export.rewrites.rule import RewriteRule
 
 __all__ = ["RULE"]
 

@@ -1,13 +1,13 @@
 """Two transposes in a row are one, or none.
 
-    Transpose(Transpose(x, p), q) = Transpose(x, r),  r[i] = p[q[i]];  x itself when r is the identity
+With r[i] = p[q[i]]: Transpose(Transpose(x, p), q) = Transpose(x, r), or x when r changes nothing.
 """
 
 from __future__ import annotations
 
 import onnx_ir as ir
 
-from atlas_hpe_export.graph import GraphBuilder, Outcome, attribute_of
+from atlas_hpe_export.graph import GraphBuilder, Outcome
 from atlas_hpe_export.rewrites.rule import RewriteRule
 
 __all__ = ["RULE"]

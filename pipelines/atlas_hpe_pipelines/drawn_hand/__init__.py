@@ -9,7 +9,7 @@ from __future__ import annotations
 from atlas_hpe_pipelines.drawn_hand.background import draw_background
 from atlas_hpe_pipelines.drawn_hand.camera import View, frame_hand, project, turn
 from atlas_hpe_pipelines.drawn_hand.clip import DrawnClip, iter_clip
-from atlas_hpe_pipelines.drawn_hand.feeds import draw_feeds
+from atlas_hpe_pipelines.drawn_hand.feeds import draw_samples
 from atlas_hpe_pipelines.drawn_hand.picture import draw_hand, random_sample
 from atlas_hpe_pipelines.drawn_hand.poses import (
     GESTURES,
@@ -39,8 +39,8 @@ __all__ = [
     "blend_postures",
     "default_shape",
     "draw_background",
-    "draw_feeds",
     "draw_hand",
+    "draw_samples",
     "frame_hand",
     "iter_clip",
     "joints_path",

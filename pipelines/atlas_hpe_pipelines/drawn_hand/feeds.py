@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Dict, List
+from typing import List
 
 import numpy as np
 
 from atlas_hpe.card import ModelCard
 from atlas_hpe.geometry import Box
+from atlas_hpe.parity import Sample
 from atlas_hpe_pipelines.drawn_hand.picture import random_sample
-from atlas_hpe_pipelines.preprocess import crop_picture, input_affine, to_feeds
-from atlas_hpe_pipelines.regions import choose_region
+from atlas_hpe_pipelines.preprocess import cut_sample
 
-__all__ = ["draw_feeds"]
+__all__ = ["draw_samples"]
 
 _PICTURE_PX = 256
 
 
-def draw_feeds(card: ModelCard, count: int, seed: int = 0) -> List[Dict[str, np.ndarray]]:
+def draw_samples(card: ModelCard, count: int, seed: int = 0) -> List[Sample]:
     """Hands drawn from a seed, cropped around their joints as the pipeline does.
 
     Args:
         card: The model's card; its first input is a picture.
         count: Number of samples.
         seed: The same seed gives the same hands.
-
-    Returns:
-        One entry per hand: input name -> array of batch 1.
     """
     rng = np.random.default_rng(seed)
-    feeds = []
-    for _ in range(count):
+    samples = []
+    for number in range(count):
         image, joints, _ = random_sample(rng, _PICTURE_PX)
         low, high = joints.min(axis=0), joints.max(axis=0)
         box = Box(*low.tolist(), *(high - low).tolist())
-        region = choose_region(card.preprocess, (_PICTURE_PX, _PICTURE_PX), box)
-        crop = crop_picture(image, input_affine(card.preprocess, region), card.preprocess)
-        feeds.append(to_feeds(card, crop))
-    return feeds
+        samples.append(cut_sample(card, f"drawn hand {number}", image, box))
+    return samples

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Iterator, Optional, Tuple
 
-from atlas_hpe_export.check.finding import BLOCKER, WARNING, Finding
+from atlas_hpe_export.check.finding import BLOCKER, LOWERING, WARNING, Finding
 from atlas_hpe_export.check.graph_view import GraphView, Node
 from atlas_hpe_export.check.rules.rule import Rule
 
@@ -30,7 +30,7 @@ def find_softmax_axes(view: GraphView) -> Iterator[Finding]:
             f"{'of unknown rank' if data is None else data.show_shape()}",
             why="below opset 13 ONNX means that axis and all after it together, the board that "
             "axis alone",
-            fix="put the axis last: flatten, or transpose before and after",
+            fix="atlas-hpe export flattens the axes into one",
             rewrite="softmax_last_axis",
         )
 
@@ -53,6 +53,7 @@ def find_ignored(view: GraphView) -> Iterator[Finding]:
                 f"{node.op_type} with {ignored[0]}",
                 why="the plugin does not read it, so the board computes something else",
                 fix=ignored[1],
+                rewrite=LOWERING if node.op_type in ("GatherND", "Trilu") else None,
             )
 
 
@@ -84,6 +85,7 @@ def find_refused(view: GraphView) -> Iterator[Finding]:
                 f"{node.op_type} {refused[0]}",
                 why=refused[1],
                 fix=refused[2],
+                rewrite=LOWERING if node.op_type in ("ArgMax", "ArgMin") else None,
             )
 
 
@@ -125,7 +127,6 @@ def find_unproven_pads(view: GraphView) -> Iterator[Finding]:
                 if mode == "reflect"
                 else "the plugin handles edge since February 2022",
                 fix="pad with zeros, or build the border from Slice and Concat",
-                rewrite="pad_reflect" if mode == "reflect" else None,
             )
 
 
@@ -156,6 +157,7 @@ def find_early_forms(view: GraphView) -> Iterator[Finding]:
                 f"{node.op_type} takes its axes as an input",
                 why="plugins do so since January 2022; earlier ones read the attribute of opset 11",
                 fix="export at opset 11",
+                rewrite=LOWERING,
             )
     for node in view.nodes_of("DepthToSpace"):
         yield node.finding(

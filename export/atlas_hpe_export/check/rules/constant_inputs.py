@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, Iterator, Mapping, Tuple
 
-from atlas_hpe_export.check.finding import BLOCKER, WARNING, Finding
+from atlas_hpe_export.check.finding import BLOCKER, SIMPLIFY, WARNING, Finding
 from atlas_hpe_export.check.graph_view import GraphView, Node, Value
 from atlas_hpe_export.check.rules.rule import Rule
 
@@ -71,7 +71,7 @@ def _look(node: Node, given: Dict[Value, str]) -> Iterator[Finding]:
             f"{' and '.join(chained)} of {node.op_type} are the result of other nodes",
             why="they are constant, but the parser's plugin wants the constant itself",
             fix="atlas-hpe export folds such chains",
-            rewrite="simplify",
+            rewrite=SIMPLIFY,
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Dict, FrozenSet, Iterator, Optional, Tuple
 
-from atlas_hpe_export.check.finding import BLOCKER, OPERATOR_NOTES, WARNING, Finding
+from atlas_hpe_export.check.finding import BLOCKER, WARNING, Finding
 from atlas_hpe_export.check.graph_view import GraphView, Node, Value
 from atlas_hpe_export.check.operators import DYNAMIC, OperatorEntry
 from atlas_hpe_export.check.rules.rule import Rule
@@ -52,6 +52,7 @@ def _other_type(node: Node, entry: OperatorEntry, dtype: str, declared: FrozenSe
         "float64": "compute in float32: make constants and buffers float32 in the network",
         "int64": "compute with int32 or float, or with constants, or leave it to the host",
     }.get(dtype, "cast to float32 before, or leave it to the host")
+    rewrite = {"float64": "float64", "int64": "int64_arithmetic"}.get(dtype)
     if any("AI CPU" in engines for engines in entry.kernels.values()):
         return node.finding(
             "ai-cpu-type",
@@ -60,6 +61,7 @@ def _other_type(node: Node, entry: OperatorEntry, dtype: str, declared: FrozenSe
             why=f"the AI Core kernel takes other types ({listed}); the AI CPU is slow and can fail",
             fix=fix,
             code="507018",
+            rewrite=rewrite,
         )
     return node.finding(
         "kernel-type",
@@ -68,7 +70,7 @@ def _other_type(node: Node, entry: OperatorEntry, dtype: str, declared: FrozenSe
         why=f"the AI Core kernel takes other types ({listed}), and the AI CPU has none",
         fix=fix,
         code="EZ3002",
-        source=OPERATOR_NOTES,
+        rewrite=rewrite,
     )
 
 
@@ -84,6 +86,7 @@ def find_int64_indices(view: GraphView) -> Iterator[Finding]:
                 why="reports have seen it move to the AI CPU",
                 fix="use constant indices or int32 ones, or leave it to the host",
                 source="ascend.md section 10, row 11",
+                rewrite="int64_arithmetic" if node.op_type == "Gather" else None,
             )
 
 

@@ -7,7 +7,7 @@ from typing import Iterator, Tuple
 
 import onnx
 
-from atlas_hpe_export.check.finding import BLOCKER, LOWERING, NOTE, WARNING, Finding
+from atlas_hpe_export.check.finding import BLOCKER, EXPORT, LOWERING, NOTE, WARNING, Finding
 from atlas_hpe_export.check.graph_view import GraphView, Node
 from atlas_hpe_export.check.rules.rule import Rule
 
@@ -34,7 +34,7 @@ def find_several_opsets(view: GraphView) -> Iterator[Finding]:
             "atlas-hpe export drops those that no node needs",
             code="E16005",
             source="ascend.md section 3.6",
-            rewrite=LOWERING,
+            rewrite=None if any(node.domain for node in view.nodes) else EXPORT,
         )
 
 
@@ -102,6 +102,19 @@ def find_zero_sizes(view: GraphView) -> Iterator[Finding]:
             )
 
 
+def find_no_inference(view: GraphView) -> Iterator[Finding]:
+    """The ONNX specification: shapes follow from the graph."""
+    if not view.is_inferred:
+        yield Finding(
+            rule="no-shapes",
+            severity=WARNING,
+            what="shapes can't be inferred",
+            why="the onnx package fails on this graph, so rules that need sizes say less",
+            fix="look for nodes that make no sense: onnx.checker.check_model with full_check=True",
+            source="ONNX operator specification",
+        )
+
+
 def find_open_shapes(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.1 and section 10, rows 12 and 34; told where a shape becomes open."""
     for node in view.nodes:
@@ -122,7 +135,7 @@ def find_open_shapes(view: GraphView) -> Iterator[Finding]:
 
 def _has_inference(view: GraphView, node: Node) -> bool:
     """ONNX knows no shapes of vendor operators, which the parser may well take."""
-    return bool(onnx.defs.has(node.op_type, view.opset, ""))
+    return view.is_inferred and bool(onnx.defs.has(node.op_type, view.opset, ""))
 
 
 def find_external_weights(view: GraphView) -> Iterator[Finding]:
@@ -136,7 +149,7 @@ def find_external_weights(view: GraphView) -> Iterator[Finding]:
             fix="save the model in one file; atlas-hpe export does",
             code="E19021",
             source="ascend.md section 3.5",
-            rewrite=LOWERING,
+            rewrite=EXPORT,
         )
 
 
@@ -214,7 +227,7 @@ def find_new_format(view: GraphView) -> Iterator[Finding]:
             "know what came later; no newer release states its own",
             fix="atlas-hpe export writes IR version 6",
             source="ascend.md section 3.6",
-            rewrite=LOWERING,
+            rewrite=EXPORT,
         )
 
 
@@ -224,6 +237,7 @@ RULES: Tuple[Rule, ...] = (
     find_no_input,
     find_open_inputs,
     find_zero_sizes,
+    find_no_inference,
     find_open_shapes,
     find_external_weights,
     find_input_types,

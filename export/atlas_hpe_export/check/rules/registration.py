@@ -39,6 +39,14 @@ _CPU_ADVICE: Dict[str, str] = {
 }
 
 
+_CPU_REWRITES: Dict[str, str] = {
+    "Det": "determinant",
+    "Einsum": LOWERING,
+    "GatherElements": "gather_elements",
+    "ScatterElements": "scatter_elements",
+}
+
+
 def find_unknown_domains(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.6: the parser's key is domain, opset and operator."""
     for node in view.nodes:
@@ -156,7 +164,16 @@ def find_cpu_only(view: GraphView) -> Iterator[Finding]:
                 why="the AI Core has no kernel for it; it is slow there and can fail",
                 fix=_CPU_ADVICE.get(node.op_type, _REPLACE),
                 code="507018",
+                rewrite=_cpu_rewrite(node),
             )
+
+
+def _cpu_rewrite(node: Node) -> Optional[str]:
+    """Rewrite that says the operator in AI Core ones, where its conditions may hold."""
+    indices = node.input(1)
+    if node.op_type == "ScatterElements" and (indices is None or not indices.is_folded):
+        return None
+    return _CPU_REWRITES.get(node.op_type)
 
 
 def _show_opsets(opsets: FrozenSet[int]) -> str:

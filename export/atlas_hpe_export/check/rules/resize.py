@@ -10,6 +10,7 @@ from atlas_hpe_export.check.rules.rule import Rule
 
 __all__ = ["RULES"]
 
+_REWRITES = {"linear": "resize_half_pixel", "nearest": "resize_nearest"}
 _HONOURED = ("asymmetric", "align_corners", "pytorch_half_pixel")
 
 
@@ -47,7 +48,8 @@ def find_modes(view: GraphView) -> Iterator[Finding]:
                 f"{node.op_type} in mode {mode}",
                 why="the plugin takes nearest and linear; it stops at 'Unsupported interpolation "
                 "mode'",
-                fix="interpolate with mode='bilinear' and retrain or compare",
+                fix="atlas-hpe export says it as two products with constant matrices",
+                rewrite="resize_cubic" if mode == "cubic" else None,
             )
 
 
@@ -58,21 +60,23 @@ def find_coordinates(view: GraphView) -> Iterator[Finding]:
         mode = node.text("mode", "nearest")
         if coordinates in _HONOURED or node.is_folded or _changes_nothing(node):
             continue
+        if mode not in _REWRITES:
+            continue  # refused for its mode, see ``find_modes``
         if mode == "nearest" and coordinates == "half_pixel" and _is_whole_enlargement(node):
             continue
-        half = coordinates == "half_pixel"
+        rewrite = _REWRITES[mode] if coordinates == "half_pixel" else None
         yield node.finding(
             "resize-coordinates",
             BLOCKER,
             f"Resize {mode} with {coordinates} coordinates",
             why="the plugin of 2022 computes it as asymmetric: every pixel shifts, without an "
             "error",
-            fix="atlas-hpe export says it as pytorch_half_pixel where that is the same"
-            if half and mode != "nearest"
+            fix="atlas-hpe export says it in a form that the board honours"
+            if rewrite
             else "interpolate with align_corners=True, or enlarge by a whole number with "
             "mode='nearest'",
             source="ascend.md section 3.7 and section 10, row 9",
-            rewrite="resize_half_pixel" if half and mode != "nearest" else None,
+            rewrite=rewrite,
         )
 
 
@@ -92,7 +96,8 @@ def find_nearest_rounding(view: GraphView) -> Iterator[Finding]:
             f"Resize nearest with {coordinates} coordinates and {rounding}",
             why="the plugin does not read nearest_mode; only asymmetric with floor is known to "
             "match",
-            fix="interpolate with mode='nearest' at a whole factor, or with mode='bilinear'",
+            fix="atlas-hpe export says it as asymmetric with floor, or as a Gather",
+            rewrite="resize_nearest",
         )
 
 

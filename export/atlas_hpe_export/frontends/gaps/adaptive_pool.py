@@ -9,13 +9,13 @@ to one, and the maximum is one slice and one reduction per window.
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence, Tuple, Union
+from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
 import onnx_ir as ir
 
 from atlas_hpe_export.frontends.gaps.fill import fixed_shape, tensor_inputs
-from atlas_hpe_export.graph import GraphBuilder, Refusal, attribute_of, dtype_of
+from atlas_hpe_export.graph import GraphBuilder, attribute_of, dtype_of
 
 __all__ = ["fill_average_pool", "fill_max_pool", "pooling_windows"]
 
@@ -43,7 +43,7 @@ def fill_average_pool(node: ir.Node, builder: GraphBuilder) -> ir.Value:
     return value
 
 
-def fill_max_pool(node: ir.Node, builder: GraphBuilder) -> Union[ir.Value, Refusal]:
+def fill_max_pool(node: ir.Node, builder: GraphBuilder) -> ir.Value:
     """``adaptive_max_pool1d`` and ``2d``, without the indices."""
     value, axes = _read(node)
     pooled = _pool_uniformly(value, axes, "MaxPool", builder)

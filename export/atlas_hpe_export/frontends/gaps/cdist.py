@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Union
 
 import onnx_ir as ir
 
-from atlas_hpe_export.frontends.gaps.fill import tensor_inputs
-from atlas_hpe_export.graph import GraphBuilder, Refusal, attribute_of
+from atlas_hpe_export.frontends.gaps.fill import GapError, tensor_inputs
+from atlas_hpe_export.graph import GraphBuilder, attribute_of
 
 __all__ = ["fill_cdist"]
 
 
-def fill_cdist(node: ir.Node, builder: GraphBuilder) -> Union[ir.Value, Refusal]:
-    """Points (..., P, M) and (..., R, M) -> (..., P, R), for p of 1, 2 and infinity."""
+def fill_cdist(node: ir.Node, builder: GraphBuilder) -> ir.Value:
+    """Points (..., P, M) and (..., R, M) -> (..., P, R), for p of 1, 2 and infinity.
+
+    Raises:
+        GapError: Another p.
+    """
     one, other = tensor_inputs(node, 2)
     rows = builder.op("Unsqueeze", one, builder.ints(-2))
     columns = builder.op("Unsqueeze", other, builder.ints(-3))
@@ -27,4 +30,4 @@ def fill_cdist(node: ir.Node, builder: GraphBuilder) -> Union[ir.Value, Refusal]
         return builder.op("ReduceL1", difference, last, attributes=dict(drop))
     if math.isinf(norm):
         return builder.op("ReduceMax", builder.op("Abs", difference), last, attributes=dict(drop))
-    return Refusal(f"distances with p = {norm:g} are not written, only 1, 2 and infinity")
+    raise GapError(f"distances with p = {norm:g} are not written, only 1, 2 and infinity")

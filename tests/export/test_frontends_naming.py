@@ -1,0 +1,154 @@
+"""Node names carry module paths, and nothing carries the paths of the developer's machine."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Dict, List
+
+import pytest
+
+torch = pytest.importorskip("torch")
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+from frontend_checks import capture_with, find_difference  # noqa: E402
+from torch import Tensor, nn  # noqa: E402
+
+from atlas_hpe_export.check.module_path import find_module  # noqa: E402
+from atlas_hpe_export.frontends import FRONTENDS, Captured  # noqa: E402
+
+both = pytest.mark.parametrize("frontend", FRONTENDS)
+
+
+class Block(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 3, padding=1)
+        self.bn = nn.BatchNorm2d(4)
+        self.act = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.act(self.bn(self.conv(x)))
+
+
+class Network(nn.Module):
+    """Every way in which people put modules into modules."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 4, 1), nn.Sequential(nn.Sigmoid(), Block()))
+        self.blocks = nn.ModuleList([Block(), nn.Sequential(Block(), nn.Tanh())])
+        self.heads = nn.ModuleDict({"left": nn.Linear(4, 2), "right": nn.Linear(4, 2)})
+        self.group = nn.Module()
+        self.group.inner = nn.ELU()
+        self.shared = nn.PReLU()
+        self.pool = nn.AdaptiveAvgPool2d(4)
+
+    def forward(self, image: Tensor) -> Tensor:
+        x = self.shared(self.shared(self.stem(image)))
+        for block in self.blocks:
+            x = block(x)
+        x = self.pool(self.group.inner(x)).mean(dim=(2, 3))
+        return torch.softmax(self.heads["left"](x) * self.heads["right"](x), dim=1)
+
+
+class Dictionary(Network):
+    """The same with structured outputs, for which a front end gets it wrapped."""
+
+    def forward(self, image: Tensor) -> Dict[str, Tensor]:  # type: ignore[override]
+        return {"output": super().forward(image)}
+
+
+EXPECTED = [
+    "/stem/0/Conv",
+    "/stem/1/0/Sigmoid",
+    "/stem/1/1/conv/Conv",
+    "/stem/1/1/act/Relu",
+    "/stem/1/1/Add",
+    "/shared/PRelu",
+    "/shared/PRelu_1",
+    "/blocks/0/conv/Conv",
+    "/blocks/0/act/Relu",
+    "/blocks/0/Add",
+    "/blocks/1/0/conv/Conv",
+    "/blocks/1/0/act/Relu",
+    "/blocks/1/0/Add",
+    "/blocks/1/1/Tanh",
+    "/group/inner/Elu",
+    "/pool/MatMul",
+    "/pool/MatMul_1",
+    "/ReduceMean",
+    "/heads/left/Gemm",
+    "/heads/right/Gemm",
+    "/Mul",
+    "/Softmax",
+]
+
+
+@pytest.fixture(scope="module", params=[Network, Dictionary])
+def network(request: pytest.FixtureRequest) -> nn.Module:
+    torch.manual_seed(0)
+    made: nn.Module = request.param().eval()
+    return made
+
+
+def names_of(captured: Captured) -> List[str]:
+    return [node.name for node in captured.model.graph.node if node.op_type != "Constant"]
+
+
+@both
+def test_names_are_module_path_and_operator(frontend: str, network: nn.Module) -> None:
+    inputs = [torch.randn(1, 3, 7, 7)]
+    captured = capture_with(frontend, network, inputs)
+    assert names_of(captured) == EXPECTED
+    assert find_difference(network, captured, inputs) is None
+
+
+@both
+def test_a_finding_can_name_the_module(frontend: str, network: nn.Module) -> None:
+    captured = capture_with(frontend, network, [torch.randn(1, 3, 7, 7)])
+    modules = dict(network.named_modules())
+    found = [find_module(node) for node in captured.model.graph.node]
+    assert set(map(str, found)) <= set(modules)
+    assert {"stem.1.1.conv", "blocks.1.0.act", "heads.left", "pool", "group.inner", ""} <= set(
+        found
+    )
+
+
+@both
+def test_every_node_has_a_name_of_its_own(frontend: str, network: nn.Module) -> None:
+    captured = capture_with(frontend, network, [torch.randn(1, 3, 7, 7)])
+    names = [node.name for node in captured.model.graph.node]
+    assert all(names) and len(set(names)) == len(names)
+
+
+@both
+def test_no_path_and_no_name_of_the_machine_is_in_the_file(
+    frontend: str, network: nn.Module
+) -> None:
+    captured = capture_with(frontend, network, [torch.randn(1, 3, 7, 7)])
+    data = captured.model.SerializeToString()
+    here = Path(__file__).resolve()
+    for secret in (*here.parents[:-1], Path(torch.__file__).parent, Path.home(), here.name):
+        assert str(secret).encode() not in data
+    assert socket.gethostname().encode() not in data
+    assert b".py" not in data and b"pkg.torch" not in data
+
+
+def test_a_name_that_two_modules_share_is_left_short() -> None:
+    """TorchScript leaves out containers; where the rest is not unique the path is not made up."""
+
+    class Sides(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.left = nn.ModuleDict({"act": nn.ReLU()})
+            self.right = nn.ModuleDict({"act": nn.Tanh()})
+
+        def forward(self, image: Tensor) -> Tensor:
+            return self.right["act"](self.left["act"](image))
+
+    captured = capture_with("torchscript", Sides().eval(), [torch.randn(1, 3)])
+    assert names_of(captured) == ["/act/Relu", "/act/Tanh"]
+    captured = capture_with("torch-export", Sides().eval(), [torch.randn(1, 3)])
+    assert names_of(captured) == ["/left/act/Relu", "/right/act/Tanh"]
