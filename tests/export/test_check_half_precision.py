@@ -134,6 +134,9 @@ def test_an_exponential_is_noted_unless_the_largest_value_is_subtracted() -> Non
     assert findings_of(model([node("Exp")]), "fp16-exp")
     nodes = [node("ReduceMax", "x", "m", axes=[3]), node("Sub", "x m", "d"), node("Exp", "d")]
     assert not findings_of(model(nodes), "fp16-exp")
+    assert findings_of(model([node("Relu", "x", "h"), node("Exp", "h")]), "fp16-exp")
+    nodes = [node("Sub", "x c", "d"), node("Exp", "d")]
+    assert findings_of(model([constant(1.0), *nodes]), "fp16-exp")
 
 
 def test_integers_never_count_as_float_arithmetic() -> None:

@@ -1,298 +1,22 @@
-"""Every rule: a graph that it is about, and one next to it that it is not about."""
+"""Every rule on the graphs of ``check_pairs``, and the finer points of single rules."""
 
 from __future__ import annotations
 
 import importlib
 import re
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import List
 
 import numpy as np
 import onnx
 import pytest
-from check_graphs import INTS, constant, findings_of, model, node, rules_of
+from check_graphs import INTS, body, constant, findings_of, model, node, rules_of
+from check_pairs import F16, F64, HALF, PAIRS, computed, conv, given, resize, volume
 
 from atlas_hpe_export.check import check_onnx, rules
 from atlas_hpe_export.check.finding import EXPORT, LOWERING, SIMPLIFY
 from atlas_hpe_export.check.operators import LOWERED
 from atlas_hpe_export.lowering import LADDER
-
-Pair = Tuple[str, str, onnx.ModelProto, onnx.ModelProto]
-F16 = onnx.TensorProto.FLOAT16
-F64 = onnx.TensorProto.DOUBLE
-RELU = [node("Relu")]
-WEIGHT = {"w": np.ones((4, 3, 3, 3), np.float32)}
-
-
-def conv(**attributes: object) -> onnx.NodeProto:
-    return node("Conv", "x w", **attributes)
-
-
-def resize(opset: int = 11, size: int = 16, **attributes: object) -> onnx.ModelProto:
-    sizes = np.array([1, 3, size, size], np.int64)
-    inputs = "x _ _ s" if opset >= 11 else "x k"
-    weights = {"s": sizes} if opset >= 11 else {"k": [1, 1, size / 8, size / 8]}
-    return model([node("Resize", inputs, **attributes)], weights=weights, opset=opset)
-
-
-HALF = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
-TORCH_HALF = {"mode": "linear", "coordinate_transformation_mode": "pytorch_half_pixel"}
-FLOOR = {
-    "mode": "nearest",
-    "coordinate_transformation_mode": "asymmetric",
-    "nearest_mode": "floor",
-}
-
-
-def volume(**attributes: object) -> onnx.ModelProto:
-    sizes = np.array([1, 3, 8, 8, 8], np.int64)
-    return model(
-        [node("Resize", "x _ _ s", **attributes)], {"x": (1, 3, 4, 4, 4)}, weights={"s": sizes}
-    )
-
-
-def computed(
-    op_type: str, shape: Tuple[int, ...] = (1, 3, 8, 8), before: str = ""
-) -> onnx.ModelProto:
-    """An operator whose second input is fed by the caller."""
-    return model([node(op_type, f"x {before}p")], {"x": shape, "p": (4,)}, dtypes={"p": INTS})
-
-
-def given(op_type: str, array: object, before: str = "") -> onnx.ModelProto:
-    return model([node(op_type, f"x {before}p")], weights={"p": np.asarray(array, np.int64)})
-
-
-def norm(
-    first: List[onnx.NodeProto], data: str, outputs: str = "y", **more: object
-) -> onnx.ModelProto:
-    names = "scale bias mean var"
-    weights: Dict[str, object] = {name: np.ones(3, np.float32) for name in names.split()}
-    weights["k"] = np.ones((3, 3, 1, 1), np.float32)
-    nodes = [*first, node("BatchNormalization", f"{data} {names}", outputs, **more)]
-    return model(nodes, weights=weights, opset=int(more.pop("opset", 11)))  # type: ignore[call-overload]
-
-
-PROJECT = node("Conv", "x k", "h", kernel_shape=[1, 1])
-
-PAIRS: Dict[str, Tuple[str, onnx.ModelProto, onnx.ModelProto]] = {
-    # graph_level
-    "several-opsets": ("blocker", model(RELU, others=[("com.microsoft", 1)]), model(RELU)),
-    "opset-not-official": ("warning", model(RELU, opset=13), model(RELU)),
-    "no-input": (
-        "blocker",
-        model([constant([1.0]), node("Relu", "c")], {}),
-        model(RELU),
-    ),
-    "dynamic-input": ("blocker", model(RELU, {"x": ("N", 3, 8, 8)}), model(RELU)),
-    "zero-size": ("blocker", model(RELU, {"x": (1, 0, 8, 8)}), model(RELU)),
-    "open-shape": (
-        "warning",
-        model([node("NonZero")]),
-        model([node("Relu", "x", "h"), node("Relu", "h")], {"x": ("N", 3)}),
-    ),
-    "input-type": (
-        "warning",
-        model([node("Cast", to=1)], dtypes={"x": INTS}),
-        model([node("Cast", to=1)], dtypes={"x": onnx.TensorProto.UINT8}),
-    ),
-    "output-type": (
-        "warning",
-        model([node("ArgMax", axis=1)]),
-        model([node("ArgMax", "x", "i", axis=1), node("Cast", "i", to=6)]),
-    ),
-    "long-name": (
-        "warning",
-        model([node("Relu", "a" * 128)], {"a" * 128: (1, 3)}),
-        model([node("Relu", "a" * 127)], {"a" * 127: (1, 3)}),
-    ),
-    "name-with-separator": (
-        "warning",
-        model([node("Relu", "x:0")], {"x:0": (1, 3)}),
-        model([node("Relu", "x/0")], {"x/0": (1, 3)}),
-    ),
-    "numbered-name": (
-        "note",
-        model([node("Relu", "input.1")], {"input.1": (1, 3)}),
-        model([node("Relu", "input")], {"input": (1, 3)}),
-    ),
-    "file-format": ("note", model(RELU, ir_version=8), model(RELU, ir_version=7)),
-    # registration
-    "unknown-domain": (
-        "blocker",
-        model([node("Inverse", domain="com.microsoft")], others=[("com.microsoft", 1)]),
-        model(RELU),
-    ),
-    "not-registered": ("blocker", model(RELU, opset=17), model(RELU, opset=15)),
-    "malformed-node": (
-        "blocker",
-        model([node("Relu", alpha=1.0)]),
-        model([node("LeakyRelu", alpha=1.0)]),
-    ),
-    "registration-unknown": ("warning", model([node("Addcmul")]), model(RELU)),
-    "no-kernel": ("warning", model([node("IsNaN")]), model([node("GlobalAveragePool")])),
-    "ai-cpu": (
-        "warning",
-        model([node("Det")], {"x": (1, 3, 3)}),
-        model([constant(np.eye(3)), node("Det", "c", "d"), node("Add", "x d")]),
-    ),
-    # element_types
-    "ai-cpu-type": (
-        "warning",
-        model([node("Cast", to=INTS)]),
-        model([node("Cast", to=onnx.TensorProto.INT32)]),
-    ),
-    "kernel-type": (
-        "blocker",
-        model([node("Mod", "x x")], dtypes={"x": INTS}),
-        model([node("Mod", "x x")], dtypes={"x": F16}),
-    ),
-    "int64-indices": (
-        "warning",
-        model([node("ArgMax", "x", "i", axis=0), node("Gather", "x i")], {"x": (4, 2)}),
-        model([node("Gather", "x i")], weights={"i": np.array([0])}),
-    ),
-    # constant_inputs
-    "computed-input": ("blocker", computed("Reshape"), given("Reshape", [1, -1])),
-    "folded-input": (
-        "warning",
-        model(
-            [
-                node("Shape", "x", "a"),
-                node("Add", "a zero", "s"),
-                node("Resize", "x _ _ s", **TORCH_HALF),
-            ],
-            weights={"zero": np.array([0, 0, 8, 8])},
-        ),
-        resize(**TORCH_HALF),
-    ),
-    "clip-without-bounds": (
-        "blocker",
-        model([node("Clip")]),
-        model([node("Clip", "x _ m")], weights={"m": np.float32(6)}),
-    ),
-    # resize
-    "resize-mode": (
-        "blocker",
-        resize(**{**TORCH_HALF, "mode": "cubic"}),
-        resize(**TORCH_HALF),
-    ),
-    "resize-coordinates": ("blocker", resize(**HALF), resize(**TORCH_HALF)),
-    "resize-rounding": (
-        "warning",
-        resize(size=12, **{**FLOOR, "nearest_mode": "ceil"}),
-        resize(size=12, **FLOOR),
-    ),
-    "resize-5d": ("blocker", volume(**FLOOR), volume(**TORCH_HALF)),
-    # layers
-    "conv-attributes": (
-        "blocker",
-        model([conv()], weights=WEIGHT),
-        model([conv(pads=[0, 0, 0, 0])], weights=WEIGHT),
-    ),
-    "5d": (
-        "warning",
-        model([node("MaxPool", kernel_shape=[2, 2, 2])], {"x": (1, 3, 4, 4, 4)}),
-        model([node("MaxPool", kernel_shape=[2, 2])]),
-    ),
-    "conv-5d-auto-pad": (
-        "blocker",
-        model(
-            [conv(kernel_shape=[3, 3, 3], auto_pad="SAME_UPPER")],
-            {"x": (1, 3, 4, 4, 4)},
-            weights={"w": np.ones((4, 3, 3, 3, 3), np.float32)},
-        ),
-        model([conv(kernel_shape=[3, 3], auto_pad="SAME_UPPER")], weights=WEIGHT),
-    ),
-    "rank": (
-        "blocker",
-        model([node("MaxPool", kernel_shape=[1, 1, 1, 1])], {"x": (1, 3, 4, 4, 4, 4)}),
-        model([node("MaxPool", kernel_shape=[1, 1, 1])], {"x": (1, 3, 4, 4, 4)}),
-    ),
-    "conv-transpose-kernel": (
-        "blocker",
-        model([node("ConvTranspose", "x w")], weights={"w": np.ones((3, 4, 2, 2), np.float32)}),
-        model(
-            [node("ConvTranspose", "x w", kernel_shape=[2, 2])],
-            weights={"w": np.ones((3, 4, 2, 2), np.float32)},
-        ),
-    ),
-    "conv-transpose-output-shape": (
-        "warning",
-        model(
-            [
-                node(
-                    "ConvTranspose",
-                    "x w",
-                    kernel_shape=[2, 2],
-                    strides=[2, 2],
-                    output_shape=[16, 16],
-                )
-            ],
-            weights={"w": np.ones((3, 4, 2, 2), np.float32)},
-        ),
-        model(
-            [node("ConvTranspose", "x w", kernel_shape=[2, 2], strides=[2, 2])],
-            weights={"w": np.ones((3, 4, 2, 2), np.float32)},
-        ),
-    ),
-    "batch-norm-training": (
-        "blocker",
-        norm([], "x", "y m v"),
-        norm([PROJECT], "h"),
-    ),
-    "batch-norm-not-folded": ("note", norm([], "x"), norm([PROJECT], "h")),
-    "max-pool-indices": (
-        "blocker",
-        model([node("MaxPool", "x", "y i", kernel_shape=[2, 2])]),
-        model([node("MaxPool", "x", "y _", kernel_shape=[2, 2])]),
-    ),
-    "max-pool-order": (
-        "blocker",
-        model([node("MaxPool", kernel_shape=[2, 2], storage_order=1)]),
-        model([node("MaxPool", kernel_shape=[2, 2], storage_order=0)]),
-    ),
-    "large-pool": (
-        "warning",
-        model([node("AveragePool", kernel_shape=[16, 16])], {"x": (1, 3, 32, 32)}),
-        model([node("AveragePool", kernel_shape=[15, 17])], {"x": (1, 3, 32, 32)}),
-    ),
-    # attributes
-    "softmax-axis": ("blocker", model([node("Softmax", axis=1)]), model([node("Softmax", axis=3)])),
-    "ignored-attribute": (
-        "blocker",
-        model([node("Mod", "x x", fmod=1)]),
-        model([node("Mod", "x x", fmod=0)], dtypes={"x": F16}),
-    ),
-    "refused-attribute": (
-        "blocker",
-        model([node("Transpose")]),
-        model([node("Transpose", perm=[0, 2, 1, 3])]),
-    ),
-    "pad-mode": (
-        "warning",
-        model([node("Pad", "x p", mode="reflect")], weights={"p": np.ones(8, np.int64)}),
-        model([node("Pad", "x p", mode="edge")], weights={"p": np.ones(8, np.int64)}),
-    ),
-    "negative-step": (
-        "warning",
-        model(
-            [node("Slice", "x a b c d")],
-            weights={k: np.array([v]) for k, v in {"a": -1, "b": -9, "c": 3, "d": -1}.items()},
-        ),
-        model(
-            [node("Slice", "x a b c d")],
-            weights={k: np.array([v]) for k, v in {"a": 0, "b": 8, "c": 3, "d": 2}.items()},
-        ),
-    ),
-    # data_dependent
-    "data-dependent-size": ("warning", model([node("NonZero")]), model(RELU)),
-    "nms-in-graph": (
-        "warning",
-        model([node("NonMaxSuppression", "x s")], {"x": (1, 9, 4), "s": (1, 1, 9)}),
-        model(RELU),
-    ),
-}
-
 
 #: Rules with tests of their own, in the files that are named after them.
 ELSEWHERE = {
@@ -395,6 +119,15 @@ def test_a_finding_names_the_node_and_its_module() -> None:
         (resize(size=12, mode="nearest"), "resize-coordinates"),
         (resize(size=4, mode="nearest"), "resize-coordinates"),
         (volume(**HALF), "resize-5d"),
+        (
+            model(
+                [node("Resize", "x _ k", **HALF)],
+                {"x": (1, 3, "h", "w")},
+                weights={"k": [1, 1, 2, 2]},
+            ),
+            "resize-coordinates",
+        ),
+        (model([node("Softmax", axis=1)], {"x": (1, 9, 2, 1)}), "softmax-axis"),
     ],
 )
 def test_other_forms_of_the_same_trap(proto: onnx.ModelProto, rule: str) -> None:
@@ -416,6 +149,20 @@ def test_other_forms_of_the_same_trap(proto: onnx.ModelProto, rule: str) -> None
         (resize(size=16, mode="nearest"), "resize-coordinates"),
         (resize(size=16, mode="nearest"), "resize-rounding"),
         (resize(size=8, **HALF), "resize-coordinates"),
+        (
+            model(
+                [
+                    constant(np.ones((1, 1, 2, 2))),
+                    node("Resize", "c _ k", "h", mode="nearest"),
+                    node("Add", "x h"),
+                ],
+                {"x": (1, 1, 3, 3)},
+                weights={"k": [1, 1, 1.5, 1.5]},
+            ),
+            "resize-rounding",
+        ),
+        (model([node("NonZero")], opset=17), "open-shape"),
+        (model([node("Add", "x x")], dtypes={"x": INTS}, opset=17), "ai-cpu-type"),
         (resize(opset=10, mode="linear"), "resize-coordinates"),
         (resize(opset=10, mode="nearest", size=12), "resize-rounding"),
         (
@@ -445,6 +192,29 @@ def test_a_softmax_of_unknown_rank_is_only_pointed_out() -> None:
 def test_inputs_that_the_compiler_has_to_know(operator: str, array: List[int]) -> None:
     assert findings_of(computed(operator), "computed-input")
     assert not findings_of(given(operator, array), "computed-input")
+
+
+@pytest.mark.parametrize(
+    ("operator", "inputs"),
+    [
+        ("Range", "_ _ p"),
+        ("TopK", "x p"),
+        ("OneHot", "x p c"),
+        ("CumSum", "x p"),
+        ("ConstantOfShape", "p"),
+        ("NonMaxSuppression", "x x c c p"),
+        ("Slice", "x c c c p"),
+    ],
+)
+def test_each_position_that_should_be_constant_is_looked_at(operator: str, inputs: str) -> None:
+    proto = model(
+        [constant([1], dtype=np.int64), node(operator, inputs)],
+        {"x": (4, 4), "p": (1,)},
+        dtypes={"p": INTS},
+    )
+    (found,) = findings_of(proto, "computed-input")
+    assert (found.severity == "blocker") == (operator in ("Range", "TopK"))
+    assert ("has to know" in found.why) == (found.severity == "blocker")
 
 
 def test_conv_weights_that_come_from_the_network_stop_it() -> None:
@@ -513,8 +283,6 @@ def test_an_operator_of_fixed_inputs_is_computed_by_the_compiler() -> None:
 
 
 def test_a_second_if_branch_is_looked_at_too() -> None:
-    from check_graphs import body
-
     branch = node(
         "If",
         "b",
@@ -528,8 +296,6 @@ def test_a_second_if_branch_is_looked_at_too() -> None:
 
 
 def test_an_if_of_a_constant_is_no_branch() -> None:
-    from check_graphs import body
-
     branch = node(
         "If",
         "c",
@@ -556,6 +322,45 @@ def test_an_operator_too_new_for_opset_11_says_where_it_is_known() -> None:
     (found,) = findings_of(model([node("HardSwish")]), "not-registered")
     assert "at opsets 14 to 15" in found.fix
     assert found.rewrite is None
+
+
+def test_opsets_with_a_gap_are_listed() -> None:
+    (found,) = findings_of(model([node("GreaterOrEqual", "x x")]), "not-registered")
+    assert "at opsets 8, 12, 13, 14, 15" in found.why
+    assert "2026" not in found.why
+
+
+def test_an_operator_of_later_plugins_says_so() -> None:
+    (found,) = findings_of(model([node("GridSample", "x x")]), "not-registered")
+    assert "plugins of 2026 have it at opsets 11, 16, 17, 18" in found.why
+
+
+@pytest.mark.parametrize(
+    ("proto", "rewrite"),
+    [
+        (model([node("Relu")], opset=12), "lowering"),
+        (model([node("Relu")], opset=9), None),
+        (model([node("Trilu", "x k")], weights={"k": np.array(1)}, opset=14), "lowering"),
+        (model([node("Mod", "x x", fmod=1)], dtypes={"x": F16}), None),
+        (
+            model([node("ScatterElements", "x i x")], {"x": (1,)}, weights={"i": np.array([0])}),
+            "scatter_elements",
+        ),
+        (
+            model([node("ScatterElements", "x i x")], {"x": (1,), "i": (1,)}, dtypes={"i": INTS}),
+            None,
+        ),
+        (
+            model([node("GatherElements", "x i")], {"x": (1,)}, weights={"i": np.array([0])}),
+            "gather_elements",
+        ),
+        (resize(**HALF), "resize_half_pixel"),
+        (resize(size=12, mode="nearest"), "resize_nearest"),
+        (resize(**{**HALF, "coordinate_transformation_mode": "tf_crop_and_resize"}), None),
+    ],
+)
+def test_the_rewrite_that_mends_it_is_named(proto: onnx.ModelProto, rewrite: str) -> None:
+    assert check_onnx(proto).findings[0].rewrite == rewrite
 
 
 def test_an_operator_of_nobody_is_not_registered() -> None:

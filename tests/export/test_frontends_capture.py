@@ -11,6 +11,7 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
+import onnx_ir as ir  # noqa: E402
 from frontend_checks import Calls, capture_with, find_difference  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
@@ -21,7 +22,9 @@ from atlas_hpe_export.frontends import (  # noqa: E402
     CAPTURE_OPSET,
     FRONTENDS,
     Captured,
+    Request,
     capture,
+    choice,
 )
 
 Verify = Callable[[onnx.ModelProto], Optional[str]]
@@ -62,6 +65,43 @@ def test_both_front_ends_write_one_opset_and_fixed_shapes(frontend: str) -> None
     assert captured.reason == "asked for"
     assert captured.output_names == ("output",)
     assert captured.warnings == ()
+
+
+@pytest.mark.parametrize("frontend", FRONTENDS)
+def test_all_constants_are_initialisers(frontend: str) -> None:
+    """Constant nodes, and an Identity per weight that equals another one, are only in the way."""
+    network = nn.Sequential(nn.BatchNorm2d(3), nn.ReLU(), nn.BatchNorm2d(3), nn.Hardtanh()).eval()
+    captured = run_capture(network, example(), frontend=frontend)
+    operators = [node.op_type for node in captured.model.graph.node]
+    assert operators == ["BatchNormalization", "Relu", "BatchNormalization", "Clip"]
+
+
+def wrong_opset(model: ir.Model) -> None:
+    model.graph.opset_imports[""] = 17
+
+
+def wrong_output(model: ir.Model) -> None:
+    model.graph.outputs[0].name = "other"
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [(wrong_opset, "it wrote opset 17, not 18"), (wrong_output, "it wrote the outputs")],
+)
+def test_a_front_end_that_writes_something_else_is_found_out(
+    change: Callable[[ir.Model], None], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = FRONTENDS["torchscript"]
+
+    def changed(request: Request) -> ir.Model:
+        model = real(request)
+        change(model)
+        return model
+
+    monkeypatch.setattr(choice, "FRONTENDS", {"torchscript": changed})
+    with pytest.raises(CheckFailedError) as caught:
+        run_capture(toy_heatmaps(), example())
+    assert why in str(caught.value.why)
 
 
 def test_the_first_that_is_verified_is_taken() -> None:

@@ -295,6 +295,7 @@ def test_weights_in_another_file_are_refused() -> None:
     assert caught.value.where == "w"
 
 
+@pytest.mark.slow
 def test_twenty_million_weights_take_seconds() -> None:
     side = 4472
     x = np.ones((1, side), np.float32)

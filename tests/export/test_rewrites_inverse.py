@@ -11,8 +11,6 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnx_ir")
 pytest.importorskip("onnxruntime")
 
-from hypothesis import given, settings  # noqa: E402
-from hypothesis import strategies as st  # noqa: E402
 from onnx import helper, numpy_helper  # noqa: E402
 from rewrite_graphs import (  # noqa: E402
     apply_once,
@@ -50,12 +48,10 @@ def inverse_model(a: np.ndarray) -> onnx.ModelProto:
     return make_model([inverse_node()], {"a": a}, domains=["com.microsoft"])
 
 
-@given(size=st.integers(1, MAX_SIZE), batch=st.sampled_from(BATCHES), seed=st.integers(0, 999))
-@settings(max_examples=25)
-def test_an_inverse_of_any_size_up_to_8_keeps_its_values(
-    size: int, batch: Tuple[int, ...], seed: int
-) -> None:
-    a = well_conditioned((*batch, size, size), seed)
+@pytest.mark.parametrize("size", range(1, MAX_SIZE + 1))
+@pytest.mark.parametrize("seed", [0, 1])
+def test_an_inverse_of_any_size_up_to_8_keeps_its_values(size: int, seed: int) -> None:
+    a = well_conditioned((*BATCHES[(size + 2 * seed) % len(BATCHES)], size, size), seed)
     after, _ = apply_once(inverse_model(a), INVERSE, {"a": a})
     found = run_model(after, [{"a": a}])[0]["y"]
     np.testing.assert_allclose(found @ a, np.broadcast_to(np.eye(size), a.shape), atol=2e-4)
@@ -254,12 +250,10 @@ def det_model(a: np.ndarray) -> onnx.ModelProto:
     return make_model([helper.make_node("Det", ["a"], ["y"])], {"a": a})
 
 
-@given(size=st.integers(1, MAX_SIZE), batch=st.sampled_from(BATCHES), seed=st.integers(0, 999))
-@settings(max_examples=25)
-def test_a_determinant_keeps_its_value_and_sign(
-    size: int, batch: Tuple[int, ...], seed: int
-) -> None:
-    a = well_conditioned((*batch, size, size), seed)
+@pytest.mark.parametrize("size", range(1, MAX_SIZE + 1))
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_determinant_keeps_its_value_and_sign(size: int, seed: int) -> None:
+    a = well_conditioned((*BATCHES[(size + seed) % len(BATCHES)], size, size), seed)
     after, _ = apply_once(det_model(a), DETERMINANT, {"a": a})
     np.testing.assert_allclose(
         run_model(after, [{"a": a}])[0]["y"], np.linalg.det(a.astype(np.float64)), rtol=1e-4

@@ -189,7 +189,7 @@ def test_cubic_is_two_products(
 
 @pytest.mark.parametrize("coordinates", COORDINATES)
 @pytest.mark.parametrize("rounding", ROUNDING)
-@pytest.mark.parametrize("sizes", [(4, 8), (5, 15), (6, 4), (7, 10), (5, 1)])
+@pytest.mark.parametrize("sizes", [(4, 8), (5, 15), (6, 4), (7, 10), (5, 1), (1, 3)])
 def test_nearest_takes_the_pixels_that_the_model_names(
     coordinates: str, rounding: str, sizes: Tuple[int, int]
 ) -> None:
@@ -208,6 +208,14 @@ def test_nearest_takes_the_pixels_that_the_model_names(
     assert_runs_on_board(after)
     plain = [item for item in coordinates_of(after) if item != b"asymmetric"]
     assert not plain
+
+
+def test_a_nearest_scale_that_is_not_the_ratio_of_sizes_is_a_choice_of_pixels() -> None:
+    x = picture(1, 2, 7, 7)
+    plain = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    model = resize_model(x, (11, 11), by_scale=1.7, mode="nearest", **plain)
+    changed, _ = apply_once(model, NEAREST, {"x": x})
+    assert op_types(changed) == ["Gather", "Gather"]
 
 
 def test_a_whole_enlargement_with_half_pixel_centres_stays_a_resize() -> None:

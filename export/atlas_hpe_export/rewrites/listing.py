@@ -21,6 +21,7 @@ def describe_rewrites() -> List[str]:
         "these make it faster or safer on the board:",
         *[line for rule in better for line in _describe(rule)],
         "",
+        "DepthToSpace (pixel_shuffle) is left as it is: since 2022 the plugin passes its mode on",
         "each is run before and after, and undone when a value changes; before them, lowering "
         "takes graphs of opset 12 to 21 down to 11",
     ]

@@ -44,7 +44,7 @@ def find_unofficial_opset(view: GraphView) -> Iterator[Finding]:
     if official is None or view.opset in official:
         return
     if any(view.is_registered(node) for node in view.nodes):
-        named = f"{min(official)} to {max(official)}" if len(official) > 1 else f"{min(official)}"
+        named = ", ".join(str(opset) for opset in sorted(official))
         yield Finding(
             rule="opset-not-official",
             severity=WARNING,

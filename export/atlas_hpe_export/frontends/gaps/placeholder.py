@@ -8,8 +8,8 @@ import torch
 
 __all__ = ["DOMAIN", "Number", "overload_of"]
 
-#: Domain of placeholders. Their type is the operator's name, their inputs are the operator's tensors,
-#: their attributes its numbers, by the names of PyTorch's schema.
+#: Domain of placeholders. Their type is the operator's name, their inputs are its tensors, their
+#: attributes its numbers, by the names of PyTorch's schema.
 DOMAIN = "atlas_hpe"
 #: What an attribute of a placeholder can hold.
 Number = Union[int, float, List[int]]
