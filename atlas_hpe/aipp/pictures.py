@@ -85,7 +85,7 @@ def _to_bytes(values: np.ndarray) -> np.ndarray:
 def _check_picture(crop: np.ndarray) -> None:
     if crop.dtype != np.uint8 or crop.ndim != 3 or crop.shape[2] != 3:
         raise UsageError(
-            "the picture is not one",
+            "the array is not a picture",
             why=f"expected uint8 (H, W, 3), got {crop.dtype} {list(crop.shape)}",
         )
 

@@ -287,6 +287,12 @@ def test_a_graph_that_takes_bytes_gets_bytes() -> None:
     np.testing.assert_array_equal(values[0].transpose(1, 2, 0), crop)
 
 
+def test_a_crop_of_another_size_is_refused() -> None:
+    with pytest.raises(UsageError, match="does not fit") as caught:
+        aipp_feeds(plain_card(), picture(0, 8, 6))
+    assert "takes uint8 [12, 8], got uint8 [9, 8]" in str(caught.value)
+
+
 def test_a_depth_network_has_no_aipp() -> None:
     card = replace(plain_card(), task="depth-hand-3d")
     with pytest.raises(UsageError, match="depth"):
@@ -377,5 +383,5 @@ def test_a_picture_without_an_nv12_form_is_refused(crop: np.ndarray, reason: str
 
 def test_what_is_no_picture_has_no_buffer_in_any_format() -> None:
     for input_format in AIPP_FORMATS:
-        with pytest.raises(UsageError, match="not one"):
+        with pytest.raises(UsageError, match="not a picture"):
             aipp_buffer(np.zeros((4, 4, 3), np.float32), input_format)

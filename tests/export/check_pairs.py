@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 from check_graphs import INTS, constant, model, node
 
-Pair = Tuple[str, str, onnx.ModelProto, onnx.ModelProto]
 F16 = onnx.TensorProto.FLOAT16
 F64 = onnx.TensorProto.DOUBLE
 RELU = [node("Relu")]
@@ -42,29 +41,27 @@ def volume(**attributes: object) -> onnx.ModelProto:
     )
 
 
-def computed(
-    op_type: str, shape: Tuple[int, ...] = (1, 3, 8, 8), before: str = ""
-) -> onnx.ModelProto:
+def computed(op_type: str) -> onnx.ModelProto:
     """An operator whose second input is fed by the caller."""
-    return model([node(op_type, f"x {before}p")], {"x": shape, "p": (4,)}, dtypes={"p": INTS})
+    return model([node(op_type, "x p")], {"x": (1, 3, 8, 8), "p": (4,)}, dtypes={"p": INTS})
 
 
-def given(op_type: str, array: object, before: str = "") -> onnx.ModelProto:
-    return model([node(op_type, f"x {before}p")], weights={"p": np.asarray(array, np.int64)})
+def given(op_type: str, array: object) -> onnx.ModelProto:
+    """The same with a constant second input."""
+    return model([node(op_type, "x p")], weights={"p": np.asarray(array, np.int64)})
 
 
-def norm(
-    first: List[onnx.NodeProto], data: str, outputs: str = "y", **more: object
-) -> onnx.ModelProto:
-    names = "scale bias mean var"
-    weights: Dict[str, object] = {name: np.ones(3, np.float32) for name in names.split()}
+def norm(first: List[onnx.NodeProto], data: str, outputs: str = "y") -> onnx.ModelProto:
+    names = ["scale", "bias", "mean", "var"]
+    weights: Dict[str, object] = {name: np.ones(3, np.float32) for name in names}
     weights["k"] = np.ones((3, 3, 1, 1), np.float32)
-    nodes = [*first, node("BatchNormalization", f"{data} {names}", outputs, **more)]
-    return model(nodes, weights=weights, opset=int(more.pop("opset", 11)))  # type: ignore[call-overload]
+    last = node("BatchNormalization", " ".join([data, *names]), outputs)
+    return model([*first, last], weights=weights)
 
 
 PROJECT = node("Conv", "x k", "h", kernel_shape=[1, 1])
 
+#: Rule -> severity, a graph that it is about, and one that it is not about.
 PAIRS: Dict[str, Tuple[str, onnx.ModelProto, onnx.ModelProto]] = {
     # graph_level
     "several-opsets": ("blocker", model(RELU, others=[("com.microsoft", 1)]), model(RELU)),

@@ -265,11 +265,24 @@ def test_optional_outputs_that_are_left_out_stay_out() -> None:
     np.testing.assert_array_equal(run(model, {"x": x})["y"], half(np.tanh(x)))
 
 
-def test_an_operator_that_onnx_does_not_know_is_refused_by_name() -> None:
+def test_sequences_of_tensors_hold_rounded_ones() -> None:
+    x = np.float32([0.1])
+    nodes = [
+        helper.make_node("SequenceConstruct", ["x", "x"], ["pair"]),
+        helper.make_node("SequenceAt", ["pair", "first"], ["y"]),
+    ]
+    model = emulate_half(model_of(nodes, {"x": x}, {"y": x}, {"first": np.int64(0)}))
+    np.testing.assert_array_equal(run(model, {"x": x})["y"], half(x))
+
+
+@pytest.mark.parametrize("declared", [False, True])
+def test_an_operator_that_onnx_does_not_know_is_refused_by_name(declared: bool) -> None:
     x = floats(1, 2, 2)
     nodes = [helper.make_node("Inverse", ["x"], ["y"], "/cam/Inverse", domain="com.microsoft")]
     model = model_of(nodes, {"x": x}, {"z": x}, domains=("", "com.microsoft"))
     model.graph.node.append(helper.make_node("Relu", ["y"], ["z"]))
+    if declared:  # with a shape, and without an element type
+        model.graph.value_info.append(helper.make_tensor_value_info("y", 0, [1, 2, 2]))
     with pytest.raises(ModelFileError, match="'y' is not known") as caught:
         emulate_half(model)
     assert caught.value.where == "/cam/Inverse"

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper  # noqa: E402
 from onnx_graphs import lowered, make_model, one_node, operators  # noqa: E402
 
 from atlas_hpe.errors import CheckFailedError  # noqa: E402
-from atlas_hpe_export.graph import GraphBuilder, Guard, Outcome, as_ir  # noqa: E402
+from atlas_hpe_export.graph import GraphBuilder, Guard, Outcome, as_ir, as_proto  # noqa: E402
 from atlas_hpe_export.lowering import LADDER, OpsetStep, lower  # noqa: E402
 
 X = np.array([[-1.0, 0.5, 2.0], [3.0, -4.0, 1.0]], np.float32)
@@ -123,6 +123,24 @@ def test_refusals_of_all_opsets_come_in_one_list() -> None:
     assert "'/squeeze/Squeeze'" in str(error.where)
 
 
+def test_after_a_refusal_nothing_is_run_any_more() -> None:
+    """What is left is of no opset: ONNX Runtime would refuse it for other reasons."""
+    nodes = [
+        helper.make_node("ReduceMean", ["x", "axes"], ["a"], name="/mean/ReduceMean"),
+        helper.make_node("Mish", ["a"], ["b"], name="/act/Mish"),
+        helper.make_node("HardSwish", ["b"], ["y"], name="/act/HardSwish"),
+    ]
+    error = refusal(make_model(nodes, {"x": X, **AXES}, ["y"], opset=18), x=X, **AXES)
+    assert str(error.where).startswith("ReduceMean '/mean/ReduceMean': its axes are computed")
+    assert str(error.where).count("; ") == 0
+
+
+def test_an_operator_without_an_older_form_is_refused_with_its_reason() -> None:
+    feeds = {"x": X, "target": np.array([0, 1])}
+    model = one_node("NegativeLogLikelihoodLoss", feeds, opset=13)
+    assert "it is a loss" in str(refusal(model, **feeds).where)
+
+
 def test_a_refused_node_is_listed_once() -> None:
     feeds = {"x": X, "i": np.array([[0, 0, 0]]), "u": X[:1]}
     model = one_node("ScatterElements", feeds, opset=18, reduction="max")
@@ -149,6 +167,14 @@ def test_new_nodes_must_exist_in_the_older_opset() -> None:
     with pytest.raises(CheckFailedError) as caught:
         lower(as_ir(model), [step], 16, Guard(model, [feeds]))
     assert "there is no LayerNormalization at opset 16" in str(caught.value.where)
+
+
+def test_nodes_that_are_left_must_exist_in_the_older_opset() -> None:
+    model = one_node("Mish", {"x": X}, opset=18)
+    step = OpsetStep(version=18, adapters={"Mish": lambda node, builder: None})
+    with pytest.raises(CheckFailedError) as caught:
+        lower(as_ir(model), [step], 17, Guard(model, [{"x": X}]))
+    assert "there is no Mish at opset 17" in str(caught.value.where)
 
 
 def test_a_step_that_moves_a_value_is_caught() -> None:
@@ -181,11 +207,46 @@ def test_steps_are_reported_where_something_was_replaced() -> None:
 
 
 def test_a_model_that_is_there_already_stays_as_it_is() -> None:
+    nodes = [helper.make_node("Relu", ["x"], ["y"]), helper.make_node("Neg", ["x"], ["unused"])]
     for opset in (9, 11):
-        model = one_node("Relu", {"x": X}, opset=opset)
+        model = make_model(nodes, {"x": X}, ["y"], opset=opset)
         edited = as_ir(model)
         assert lower(edited, LADDER, 11, Guard(model, [{"x": X}])) == ()
-        assert edited.graph.opset_imports[""] == opset
+        assert as_proto(edited) == as_proto(as_ir(model))
+
+
+def test_what_nothing_uses_is_dropped_on_the_way() -> None:
+    nodes = [helper.make_node("Relu", ["x"], ["y"]), helper.make_node("Neg", ["x"], ["unused"])]
+    model = make_model(nodes, {"x": X}, ["y"], opset=13, domains=[("com.microsoft", 1)])
+    after = lowered(model, {"x": X})
+    assert operators(after) == ["Relu"]
+    assert [item.domain for item in after.opset_import] == [""]
+
+
+def test_shapes_that_the_file_does_not_hold_are_inferred() -> None:
+    x = X.reshape(1, 2, 3)
+    nodes = [
+        helper.make_node("Abs", ["x"], ["a"]),
+        helper.make_node("Softmax", ["a"], ["y"], axis=1),
+    ]
+    model = make_model(nodes, {"x": x}, ["y"], opset=13)
+    del model.graph.value_info[:]
+    assert operators(lowered(model, {"x": x})) == ["Abs", "Transpose", "Softmax", "Transpose"]
+
+
+def test_shapes_that_only_the_whole_graph_tells_are_inferred_after_each_step() -> None:
+    def with_zero(node: ir.Node, builder: GraphBuilder) -> Outcome:
+        same = builder.op("Reshape", node.inputs[0], builder.op("Shape", node.inputs[0]))
+        assert same.shape is None, "not the case that is meant here"
+        shares = builder.op("Softmax", same, attributes={"axis": 0})
+        zero = builder.op("Sub", shares, shares)
+        return [builder.op("Add", builder.op("Abs", node.inputs[0]), zero)]
+
+    model = one_node("Relu", {"x": np.abs(X)}, opset=14)
+    ladder = [OpsetStep(version=14, adapters={"Relu": with_zero}), *LADDER[-2:]]
+    edited = as_ir(model)
+    lower(edited, ladder, 11, Guard(model, [{"x": np.abs(X)}]))
+    assert "Softmax" in operators(as_proto(edited))
 
 
 def test_a_model_above_the_ladder_is_refused_with_the_highest_opset() -> None:

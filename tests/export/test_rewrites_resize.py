@@ -128,6 +128,12 @@ def test_linear_half_pixel_is_renamed(before: int, factor: float) -> None:
     assert coordinates_of(changed) == [b"pytorch_half_pixel"]
 
 
+def test_one_pixel_that_is_spread_is_renamed_although_all_rules_agree() -> None:
+    x = picture(1, 3, 1, 1)
+    changed, _ = apply_once(resize_model(x, (5, 4), mode="linear"), HALF_PIXEL, {"x": x})
+    assert coordinates_of(changed) == [b"pytorch_half_pixel"]
+
+
 @pytest.mark.parametrize("coordinates", ["pytorch_half_pixel", "align_corners", "asymmetric"])
 def test_linear_that_the_board_understands_is_left(coordinates: str) -> None:
     x = picture(1, 2, 4, 6)

@@ -39,8 +39,6 @@ def find_idle_attributes(node: ir.Node, version: int) -> List[str]:
 def _is_idle(attribute: ir.Attr, default: onnx.AttributeProto) -> bool:
     if attribute.name == "dilations":
         return set(attribute.as_ints()) == {1}
-    if not default.name:
-        return False
     return bool(attribute.value == ir.serde.deserialize_attribute(default).value)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Collection, List, Mapping, Optional, Sequence
+from typing import Collection, Dict, List, Mapping, Optional, Sequence
 
 import onnx
 import onnx_ir as ir
@@ -35,14 +35,11 @@ def restate(
     Returns:
         A value per output of the node.
     """
-    kept = {name: value for name, value in node.attributes.items() if name not in without}
-    values = builder.ops(
-        node.op_type, *inputs, outputs=len(node.outputs), attributes={**kept, **attributes}
-    )
-    for old, new in zip(node.outputs, values):
-        if not old.name:
-            new.name = ""  # an output that was left out stays left out
-    return list(values)
+    kept: Dict[str, Attribute] = {
+        name: value for name, value in node.attributes.items() if name not in without
+    }
+    kept.update(attributes)
+    return list(builder.ops(node.op_type, *inputs, outputs=len(node.outputs), attributes=kept))
 
 
 def keep_if_old(node: ir.Node, builder: GraphBuilder) -> Outcome:

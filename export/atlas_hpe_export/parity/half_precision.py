@@ -25,7 +25,7 @@ What it is not:
 
 from __future__ import annotations
 
-from typing import Dict, Iterator, List, Mapping, Sequence, Set, Tuple
+from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 import numpy as np
 import onnx
@@ -146,7 +146,7 @@ class _Emulation:
         for index, name in enumerate(node.output):
             if not name:
                 continue
-            if name not in types or not types[name].WhichOneof("value"):
+            if not _is_known(types.get(name)):
                 operator = f"{node.domain or 'ai.onnx'}::{node.op_type}"
                 raise ModelFileError(
                     f"the element type of '{name}' is not known",
@@ -175,6 +175,13 @@ class _Emulation:
             free = f"{name}_{count}"
         self._taken.add(free)
         return free
+
+
+def _is_known(kind: Optional[onnx.TypeProto]) -> bool:
+    form = None if kind is None else kind.WhichOneof("value")
+    if kind is None or form != "tensor_type":
+        return form is not None  # sequences and the like hold tensors that are rounded already
+    return bool(kind.tensor_type.elem_type != TensorProto.UNDEFINED)
 
 
 def _is_float(kind: onnx.TypeProto) -> bool:

@@ -3,7 +3,7 @@
 With the weights of ``resize_weights``, the first that fits:
 
     the board's reading is the model's     nothing to do
-    it would be as pytorch_half_pixel      change the name: the same wherever an axis keeps
+    as pytorch_half_pixel it would be      change the name: the same wherever an axis keeps
                                            more than one pixel
     neither (one pixel is left, or the     a product with the weights along every axis
     scale is not the ratio of the sizes)
@@ -36,7 +36,9 @@ _SAME = 1e-6
 
 
 def _replace(node: ir.Node, builder: GraphBuilder) -> Outcome:
-    if not is_understood(node) or says(node)[0] != "linear" or _agrees(node, says(node)[1]):
+    if not is_understood(node) or says(node)[0] != "linear" or resized_axes(node) == []:
+        return None
+    if says(node)[1] in _HONOURED and _agrees(node, says(node)[1]):
         return None
     if _agrees(node, "pytorch_half_pixel"):
         renamed: Dict[str, Attribute] = {**node.attributes, _ATTRIBUTE: "pytorch_half_pixel"}
@@ -77,7 +79,7 @@ def _remains(node: ir.Node) -> Optional[str]:
     if node.op_type != "Resize" or node.domain or len(node.inputs) < 3:
         return None
     mode, coordinates = says(node)
-    if mode != "linear" or coordinates in _HONOURED or _agrees(node, coordinates):
+    if mode != "linear" or coordinates in _HONOURED or resized_axes(node) == []:
         return None
     return f"it says {coordinates}, which the board computes as asymmetric"
 

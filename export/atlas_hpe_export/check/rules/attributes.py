@@ -126,7 +126,10 @@ def find_unproven_pads(view: GraphView) -> Iterator[Finding]:
                 why="reflect has not been seen to work on this chip"
                 if mode == "reflect"
                 else "the plugin handles edge since February 2022",
-                fix="pad with zeros, or build the border from Slice and Concat",
+                fix="atlas-hpe export says it as a Gather"
+                if mode == "reflect"
+                else "pad with zeros, or use CANN 5.1 or later",
+                rewrite="pad_reflect" if mode == "reflect" else None,
             )
 
 
@@ -141,7 +144,8 @@ def find_negative_steps(view: GraphView) -> Iterator[Finding]:
                 WARNING,
                 "Slice with a negative step",
                 why="the kernel takes it in some cases only",
-                fix="flip with a Gather of constant indices",
+                fix="atlas-hpe export says it as a Gather of constant indices",
+                rewrite="negative_step",
             )
 
 

@@ -39,6 +39,7 @@ _CPU_ADVICE: Dict[str, str] = {
 }
 
 
+_COMPARED = ("IsNaN", "IsInf")
 _CPU_REWRITES: Dict[str, str] = {
     "Det": "determinant",
     "Einsum": LOWERING,
@@ -145,8 +146,11 @@ def find_missing_kernels(view: GraphView) -> Iterator[Finding]:
                 f"{node.op_type} becomes {', '.join(entry.missing_kernels)}, for which neither "
                 "AI Core nor AI CPU lists a kernel",
                 why="unless a pass of the compiler replaces it, it stops here",
-                fix=_REPLACE,
+                fix="atlas-hpe export says it by comparisons"
+                if node.op_type in _COMPARED
+                else _REPLACE,
                 code="EZ3003",
+                rewrite="is_nan" if node.op_type in _COMPARED else None,
             )
 
 

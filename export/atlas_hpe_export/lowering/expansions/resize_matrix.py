@@ -89,7 +89,7 @@ def _places(in_size: int, out_size: int, scale: float, transformation: str) -> n
 def _filter(distance: np.ndarray, resize: ResizeFilter) -> np.ndarray:
     d = np.abs(distance)
     if resize.mode == "linear":
-        return np.maximum(0, 1 - d)
+        return np.asarray(np.maximum(0, 1 - d))
     a = resize.cubic_coeff_a
     near = ((a + 2) * d - (a + 3)) * d**2 + 1
     far = ((d - 5) * d + 8) * a * d - 4 * a
