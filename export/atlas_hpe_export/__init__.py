@@ -54,6 +54,7 @@ __all__ = [
     "describe_check",
     "describe_export",
     "describe_layers",
+    "describe_rewrites",
     "export_file",
     "export_onnx",
     "export_to_dict",

@@ -234,21 +234,6 @@ def test_shapes_that_the_file_does_not_hold_are_inferred() -> None:
     assert operators(lowered(model, {"x": x})) == ["Abs", "Transpose", "Softmax", "Transpose"]
 
 
-def test_shapes_that_only_the_whole_graph_tells_are_inferred_after_each_step() -> None:
-    def with_zero(node: ir.Node, builder: GraphBuilder) -> Outcome:
-        same = builder.op("Reshape", node.inputs[0], builder.op("Shape", node.inputs[0]))
-        assert same.shape is None, "not the case that is meant here"
-        shares = builder.op("Softmax", same, attributes={"axis": 0})
-        zero = builder.op("Sub", shares, shares)
-        return [builder.op("Add", builder.op("Abs", node.inputs[0]), zero)]
-
-    model = one_node("Relu", {"x": np.abs(X)}, opset=14)
-    ladder = [OpsetStep(version=14, adapters={"Relu": with_zero}), *LADDER[-2:]]
-    edited = as_ir(model)
-    lower(edited, ladder, 11, Guard(model, [{"x": np.abs(X)}]))
-    assert "Softmax" in operators(as_proto(edited))
-
-
 def test_a_model_above_the_ladder_is_refused_with_the_highest_opset() -> None:
     model = one_node("Relu", {"x": X}, opset=22)
     with pytest.raises(CheckFailedError, match="the model is at opset 22") as caught:

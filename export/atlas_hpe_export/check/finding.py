@@ -12,7 +12,6 @@ __all__ = [
     "NOTE",
     "OPERATOR_NOTES",
     "SEVERITIES",
-    "SIMPLIFY",
     "WARNING",
     "Finding",
 ]
@@ -27,9 +26,8 @@ NOTE = "note"
 SEVERITIES: Tuple[str, ...] = (BLOCKER, WARNING, NOTE)
 
 #: Values of ``Finding.rewrite`` besides names of rewrites: taking the graph down to the target's
-#: opset mends it, folding constants does, or writing the file anew.
+#: opset mends it, or writing the file anew.
 LOWERING = "lowering"
-SIMPLIFY = "simplify"
 EXPORT = "export"
 
 #: Where facts about single operators are stated.
@@ -53,7 +51,7 @@ class Finding:
         code: Error code with which the toolchain or the board would answer.
         source: Where the fact is stated.
         rewrite: Rewrite of ``atlas-hpe export`` that mends it (``--list-rewrites``), or one of
-            ``LOWERING``, ``SIMPLIFY`` and ``EXPORT``; None when there is none.
+            ``LOWERING`` and ``EXPORT``; None when there is none.
     """
 
     rule: str

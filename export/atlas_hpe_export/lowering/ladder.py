@@ -81,7 +81,6 @@ def _descend(
     if refused or not replaced.count:
         return []
     tidy(model)
-    infer_shapes(model)
     _check_values(model, guard, name, touched)
     return [Step(name, "applied", "the same values in the older form", replaced.count)]
 

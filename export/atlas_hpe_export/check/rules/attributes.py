@@ -11,6 +11,7 @@ from atlas_hpe_export.check.rules.rule import Rule
 __all__ = ["RULES"]
 
 _SELU_ALPHA, _SELU_GAMMA = 1.67326319217681884765625, 1.05070102214813232421875
+_MENDED = {"GatherND": LOWERING, "IsInf": "is_nan", "Trilu": LOWERING}
 
 
 def find_softmax_axes(view: GraphView) -> Iterator[Finding]:
@@ -53,7 +54,7 @@ def find_ignored(view: GraphView) -> Iterator[Finding]:
                 f"{node.op_type} with {ignored[0]}",
                 why="the plugin does not read it, so the board computes something else",
                 fix=ignored[1],
-                rewrite=LOWERING if node.op_type in ("GatherND", "Trilu") else None,
+                rewrite=_MENDED.get(node.op_type),
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Dict, Iterator, Mapping, Tuple
 
-from atlas_hpe_export.check.finding import BLOCKER, SIMPLIFY, WARNING, Finding
+from atlas_hpe_export.check.finding import BLOCKER, WARNING, Finding
 from atlas_hpe_export.check.graph_view import GraphView, Node, Value
 from atlas_hpe_export.check.rules.rule import Rule
 
@@ -63,6 +63,7 @@ def _look(node: Node, given: Dict[Value, str]) -> Iterator[Finding]:
             if node.op_type in _MUST
             else "the compiler should know them, or the step moves to the AI CPU",
             fix="use numbers, not tensors that depend on the input, in the network",
+            rewrite="clip_bounds" if node.op_type == "Clip" else None,
         )
     elif chained and node.op_type in _READ_BY_PLUGIN:
         yield node.finding(
@@ -71,7 +72,7 @@ def _look(node: Node, given: Dict[Value, str]) -> Iterator[Finding]:
             f"{' and '.join(chained)} of {node.op_type} are the result of other nodes",
             why="they are constant, but the parser's plugin wants the constant itself",
             fix="atlas-hpe export folds such chains",
-            rewrite=SIMPLIFY,
+            rewrite="fold_constants",
         )
 
 
@@ -84,7 +85,8 @@ def find_clip_without_bounds(view: GraphView) -> Iterator[Finding]:
                 BLOCKER,
                 "Clip has neither min nor max",
                 why="the plugin wants one of them",
-                fix="drop the clamp, or give it a bound",
+                fix="atlas-hpe export drops it",
+                rewrite="clip_bounds",
             )
 
 

@@ -200,8 +200,10 @@ def find_squares(view: GraphView) -> Iterator[Finding]:
                 NOTE,
                 f"a square goes into {sums[0].op_type}, as in a layer norm",
                 why=f"in float16 the square of anything beyond {FP16_MAX**0.5:.0f} is infinite",
-                fix="measure it: atlas-hpe check MODEL --inputs SAMPLES.npz",
+                fix="measure it: atlas-hpe check MODEL --inputs SAMPLES.npz; atlas-hpe export "
+                "scales the layer norms that it knows",
                 source="networks.md section 1",
+                rewrite="layer_norm_fp16",
             )
 
 
