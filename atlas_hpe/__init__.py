@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from atlas_hpe.geometry import Box
     from atlas_hpe.parity import Sample, compare, record_bundle, replay_bundle
     from atlas_hpe.poses import Frame, HandPose
-    from atlas_hpe_export import export_onnx, run_ladder
+    from atlas_hpe_export import check_onnx, export_onnx, run_ladder
     from atlas_hpe_pipelines import Pipeline
     from atlas_hpe_runtime import open_session
 
@@ -30,6 +30,7 @@ __all__ = [
     "Pipeline",
     "Sample",
     "__version__",
+    "check_onnx",
     "compare",
     "export_onnx",
     "load_card",
@@ -49,6 +50,7 @@ __getattr__ = lazy_attributes(
         "ModelCard": "atlas_hpe.card",
         "Pipeline": "atlas_hpe_pipelines",
         "Sample": "atlas_hpe.parity",
+        "check_onnx": "atlas_hpe_export",
         "compare": "atlas_hpe.parity",
         "export_onnx": "atlas_hpe_export",
         "load_card": "atlas_hpe.card",

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
         compare_model_layers,
     )
     from atlas_hpe_export.parity.ladder import run_ladder
-    from atlas_hpe_export.rewrites import describe_rewrites, rewrites_to_dict
     from atlas_hpe_export.parity.layers import describe_layers, layers_to_dict
     from atlas_hpe_export.parity.network import open_network
     from atlas_hpe_export.parity.reference import NetworkOptions
+    from atlas_hpe_export.rewrites import describe_rewrites, rewrites_to_dict
     from atlas_hpe_export.targets import TARGETS, Target
 
 __all__ = [

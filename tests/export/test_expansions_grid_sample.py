@@ -16,6 +16,7 @@ from hypothesis import strategies as st  # noqa: E402
 from onnx import TensorProto, helper  # noqa: E402
 from onnx_graphs import lowered, make_model, one_node, operators  # noqa: E402
 
+from atlas_hpe_export.parity.half_precision import emulate_half  # noqa: E402
 from atlas_hpe_export.runners import run_model  # noqa: E402
 
 MODES = ["bilinear", "nearest", "bicubic"]
@@ -33,6 +34,10 @@ def grid_model(
         padding_mode=padding,
         align_corners=int(aligned),
     )
+
+
+def half(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float16).astype(np.float32)
 
 
 def draw_grid(*shape: int, seed: int = 0, reach: float = 2.5) -> np.ndarray:
@@ -143,6 +148,20 @@ def test_rows_and_columns_meet_as_integers_only(mode: str) -> None:
         assert types[node.output[0]] == TensorProto.INT32
         reached += node.input
     assert {"Mul", "Add"} <= set(seen)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_pixels_of_a_large_picture_are_found_in_half_precision(mode: str) -> None:
+    """Places on pixel centres, all exact in fp16; most indices are above 2048."""
+    height, width = 5, 1025
+    image = half(draw(1, 2, height, width))
+    columns = np.arange(1, width, 37)
+    across = columns / ((width - 1) / 2) - 1
+    grid = np.stack(np.broadcast_arrays(across, np.linspace(-1, 1, height)[:, None]), axis=-1)
+    feeds = {"image": image, "grid": grid[None].astype(np.float32)}
+    model = grid_model(*feeds.values(), mode, "zeros", True)
+    after = emulate_half(lowered(model, feeds, share=SHARE))
+    np.testing.assert_array_equal(run_model(after, [feeds])[0]["y"], image[..., columns])
 
 
 @pytest.mark.parametrize("padding", PADDINGS)

@@ -15,6 +15,7 @@ from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 from onnx_graphs import lowered, one_node, operators  # noqa: E402
 
+from atlas_hpe_export.parity.half_precision import emulate_half  # noqa: E402
 from atlas_hpe_export.runners import run_model  # noqa: E402
 
 WIDE = np.concatenate([np.linspace(-12, 12, 97), [-80, 80, 0]]).astype(np.float32)
@@ -46,6 +47,16 @@ def test_activations(
     assert off_the_cores(after) == []
     found = run_model(after, [{"x": WIDE}])[0]["y"]
     np.testing.assert_allclose(found, reference(torch.from_numpy(WIDE)), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+def test_gelu_of_large_numbers_is_finite_on_the_board(approximate: str) -> None:
+    """The square of 1000 is infinite in fp16; what becomes of it must not be NaN."""
+    x = np.array([-30000, -1000, -300, 300, 1000, 30000], np.float32)
+    model = one_node("Gelu", {"x": x}, opset=20, approximate=approximate)
+    after = emulate_half(lowered(model, {"x": x}, share=SHARE))
+    found = run_model(after, [{"x": x}])[0]["y"]
+    np.testing.assert_allclose(found, np.maximum(x, 0), rtol=2e-3)
 
 
 def test_gelu_in_half_precision_keeps_its_type() -> None:

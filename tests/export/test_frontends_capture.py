@@ -26,6 +26,7 @@ from atlas_hpe_export.frontends import (  # noqa: E402
     capture,
     choice,
 )
+from atlas_hpe_export.frontends.explain import explain  # noqa: E402
 
 Verify = Callable[[onnx.ModelProto], Optional[str]]
 # torch 2.13 announces the end of TorchScript at every use of it.
@@ -177,6 +178,12 @@ def test_an_operator_without_a_form_is_named_with_what_to_do(
     assert "\n" not in why and "\x1b" not in why and len(why) < 300
 
 
+def test_the_innermost_cause_is_told_without_colours() -> None:
+    outer = RuntimeError("Failed to convert. \x1b[96mThis is step 3/3\x1b[0m of many")
+    outer.__cause__ = ValueError("\x1b[1mthe reason\x1b[0m\nand a trace")
+    assert explain(outer) == ("the reason", None)
+
+
 def test_sizes_that_depend_on_values_are_refused() -> None:
     with pytest.raises(CheckFailedError) as caught:
         run_capture(Calls(lambda image: image[image > 0]).eval(), torch.randn(3, 4))
@@ -243,7 +250,10 @@ def test_a_program_of_torch_export_keeps_names_and_gets_fixed_shapes(
     made = torch.export.export(network, (torch.zeros(2, 3, 16, 16),), dynamic_shapes=({0: batch},))
     torch.export.save(made, tmp_path / "network.pt2")
     program = torch.export.load(tmp_path / "network.pt2")
-    captured = run_capture(program.module(), example(), frontend=frontend, program=program)
+    module = program.module()
+    captured = run_capture(module, example(), frontend=frontend, program=program)
+    with pytest.raises(NotImplementedError):
+        module.train()  # as before
     assert captured.frontend == ("torch-export" if frontend == "auto" else frontend)
     dims = captured.model.graph.output[0].type.tensor_type.shape.dim
     assert [dim.dim_value for dim in dims] == [1, 4, 14, 14]
@@ -251,14 +261,24 @@ def test_a_program_of_torch_export_keeps_names_and_gets_fixed_shapes(
     assert find_difference(network, captured, [torch.randn(1, 3, 16, 16)]) is None
 
 
-def test_a_program_is_taken_as_it_is_when_it_is_fixed() -> None:
-    network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(4)).eval()
+class HasANetwork(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(4))
+
+    def forward(self, image: Tensor) -> Dict[str, Tensor]:
+        return {"maps": self.network(image)}
+
+
+def test_a_program_is_taken_as_it_is_when_it_is_fixed(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = HasANetwork().eval()
     program = torch.export.export(network, (example(),))
+    monkeypatch.delattr(torch.export, "export")
     captured = run_capture(program.module(), example(), program=program)
     assert [node.name for node in captured.model.graph.node] == [
-        "/0/Conv",
-        "/1/MatMul",
-        "/1/MatMul_1",
+        "/network/0/Conv",
+        "/network/1/MatMul",
+        "/network/1/MatMul_1",
     ]
     assert find_difference(network, captured, [torch.randn(1, 3, 16, 16)]) is None
 

@@ -192,6 +192,29 @@ def test_pooling_after_pooling_knows_its_sizes(frontend: str) -> None:
 
 
 @both
+def test_what_follows_a_gap_knows_its_type(frontend: str) -> None:
+    """Sizes for the resize, a rank for the softmax, a type for the matrices of the next gap."""
+
+    def follow(image: Tensor) -> Tensor:
+        deep = torch.relu(pool_to(6)(image)) / 3
+        wide = functional.interpolate(pool_to(4)(deep), scale_factor=2.0, mode="bilinear")
+        return torch.softmax(pool_to(5)(wide), dim=1).transpose(-1, -2)
+
+    assert_written(frontend, follow, draw(1, 2, 16, 16))
+
+
+@both
+def test_a_gap_after_pieces_of_a_tensor_knows_its_size(frontend: str) -> None:
+    """TorchScript computes the sizes of chunks in the graph, so ONNX does not infer them."""
+
+    def shuffle(image: Tensor) -> Tensor:
+        left, right = image.chunk(2, dim=1)
+        return functional.channel_shuffle(torch.cat([right, left * 2], dim=1), 2)
+
+    assert_written(frontend, shuffle, draw(1, 4, 3, 3))
+
+
+@both
 @pytest.mark.filterwarnings("ignore:Since version 1.3.0:UserWarning")  # about grids of one pixel
 @pytest.mark.parametrize("corners", [False, True])
 def test_affine_grid(frontend: str, corners: bool) -> None:
@@ -302,6 +325,37 @@ def test_updates_in_place_need_no_scatter(frontend: str, name: str, most: Dict[s
     written.pop("Identity", None)  # an output that has a name already
     assert set(written) <= set(most), written
     assert all(count <= most[kind] for kind, count in written.items()), written
+
+
+@both
+def test_scatters_that_are_written_as_such(frontend: str) -> None:
+    def scatter(image: Tensor) -> Tuple[Tensor, ...]:
+        part, line = image[:, :1] * 2.0, image[:, 0] * 3.0
+        return (
+            torch.slice_scatter(image, part, 1, 2, 3),
+            torch.slice_scatter(image, part, dim=1, start=-1),
+            torch.slice_scatter(image, image[:, :2] * 2.0, dim=1, step=2),
+            torch.slice_scatter(image, image[:, :0], dim=1, start=2, end=1),
+            torch.select_scatter(image, line, 1, -2),
+            torch.select_scatter(image, image[:, 1], 1, 2),
+        )
+
+    assert_written(frontend, scatter, draw(1, 4, 3, 4))
+
+
+def test_what_stands_elsewhere_is_not_taken_for_what_is_there() -> None:
+    """Each part has the shape of the place, and is read from another one."""
+
+    def move(image: Tensor) -> Tuple[Tensor, ...]:
+        return (
+            torch.slice_scatter(image, image[:, 2:4], 1, 0, 2),
+            torch.slice_scatter(image, image[:, :, 0:2], 1, 0, 2),
+            torch.slice_scatter(image, image[:, 0:4:2], 1, 0, 2),
+            torch.select_scatter(image, image[:, 1], 1, 2),
+            torch.select_scatter(image, image[:, :, 2], 1, 2),
+        )
+
+    assert_written("torch-export", move, draw(1, 4, 4))
 
 
 @pytest.mark.parametrize("name", GAPS)

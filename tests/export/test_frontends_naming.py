@@ -17,6 +17,7 @@ from torch import Tensor, nn  # noqa: E402
 
 from atlas_hpe_export.check.module_path import find_module  # noqa: E402
 from atlas_hpe_export.frontends import FRONTENDS, Captured  # noqa: E402
+from atlas_hpe_export.frontends.naming import strip_origins  # noqa: E402
 
 both = pytest.mark.parametrize("frontend", FRONTENDS)
 
@@ -134,6 +135,17 @@ def test_no_path_and_no_name_of_the_machine_is_in_the_file(
         assert str(secret).encode() not in data
     assert socket.gethostname().encode() not in data
     assert b".py" not in data and b"pkg.torch" not in data
+
+
+def test_notes_and_doc_strings_go_at_every_depth() -> None:
+    node = onnx.helper.make_node("Relu", ["x"], ["y"], doc_string="/home/me/net.py")
+    node.metadata_props.add(key="trace", value="/home/me/net.py")
+    branch = onnx.helper.make_graph([node], "branch", [], [], doc_string="/home/me")
+    outer = onnx.helper.make_node("If", ["c"], ["z"], then_branch=branch, else_branch=branch)
+    model = onnx.helper.make_model(onnx.helper.make_graph([outer], "g", [], []), doc_string="/home")
+    strip_origins(model)
+    assert b"/home" not in model.SerializeToString()
+    assert model.graph.node[0].attribute[0].g.node[0].op_type == "Relu"
 
 
 def test_a_name_that_two_modules_share_is_left_short() -> None:

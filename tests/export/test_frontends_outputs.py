@@ -86,7 +86,7 @@ def test_a_name_that_stands_for_two_tensors_is_refused(outputs: object, given: L
     [
         ("text", "returned a str"),
         (None, "returned a NoneType"),
-        (Pair, "returned a type"),
+        (Hands, "returned a type"),
         ((ONE, "text"), "returned a str"),
         ({"a": 1.0}, "returned a float"),
     ],

@@ -127,8 +127,12 @@ def test_what_a_block_changes_is_put_back_even_when_it_fails() -> None:
     network.norm.running_var[0] = float("nan")
     weight = network.conv.weight.clone()
 
+    hook = network.register_forward_hook(lambda *_: None)
+    hooks = dict(network._forward_hooks)
+
     def spoil() -> None:
         network.train()
+        hook.remove()
         network.conv.weight.data.zero_()
         network.norm.running_mean = None
         network.register_forward_pre_hook(lambda *_: None)
@@ -139,6 +143,7 @@ def test_what_a_block_changes_is_put_back_even_when_it_fails() -> None:
     assert torch.equal(network.conv.weight, weight)
     assert network.norm.running_mean.tolist() == pytest.approx([0.1, -0.2, 0.3])
     assert not network._forward_pre_hooks
+    assert dict(network._forward_hooks) == hooks
     assert not any(part.training for part in network.modules())
 
 

@@ -23,7 +23,7 @@ from rewrite_graphs import (  # noqa: E402
     op_types,
 )
 
-from atlas_hpe_export.rewrites import REWRITES  # noqa: E402
+from atlas_hpe_export.rewrites import REWRITES, RewriteRule  # noqa: E402
 from atlas_hpe_export.rewrites.gather_elements import RULE as GATHER_ELEMENTS  # noqa: E402
 from atlas_hpe_export.rewrites.gather_nd import RULE as GATHER_ND  # noqa: E402
 from atlas_hpe_export.rewrites.gather_to_slice import RULE as GATHER_TO_SLICE  # noqa: E402
@@ -244,6 +244,21 @@ def test_negative_steps(start: int, end: int, step: int, other: bool) -> None:
         node.op_type == "Slice" and len(node.input) == 5 and node.input[4] == "p"
         for node in after.graph.node
     )
+
+
+@pytest.mark.parametrize("rule", [GATHER_ELEMENTS, GATHER_TO_SLICE])
+def test_the_first_axis_is_the_default(rule: RewriteRule) -> None:
+    x, is_each = values(3, 4), rule is GATHER_ELEMENTS
+    indices = np.array([[2, 0, 1, 1]]) if is_each else np.array([0, 1])
+    node = helper.make_node("GatherElements" if is_each else "Gather", ["x", "i"], ["y"])
+    apply_once(make_model([node], {"x": x}, constants={"i": indices}), rule, {"x": x})
+
+
+def test_negative_steps_without_axes_count_from_the_first() -> None:
+    x = values(3, 6)
+    constants = {"s": np.array([2, 5]), "e": np.array([-4, 1]), "p": np.array([-1, -2])}
+    node = helper.make_node("Slice", ["x", "s", "e", "", "p"], ["y"])
+    apply_once(make_model([node], {"x": x}, constants=constants), NEGATIVE_STEP, {"x": x})
 
 
 def test_flip_reaches_the_first_entry() -> None:

@@ -231,6 +231,12 @@ def test_tests_for_finite_numbers_are_comparisons(node: onnx.NodeProto) -> None:
     assert set(op_types(after)) <= {"Equal", "Not", "Abs"}
 
 
+def test_a_test_for_no_infinity_at_all_is_refused() -> None:
+    node = helper.make_node("IsInf", ["x"], ["y"], detect_negative=0, detect_positive=0)
+    _, steps = apply_rules(make_model([node], NOT_FINITE), [IS_NAN], [NOT_FINITE])
+    assert [step.status for step in steps] == ["refused"]
+
+
 def test_simplifying_keeps_names_shapes_and_values() -> None:
     pytest.importorskip("onnxsim")
     nodes = [

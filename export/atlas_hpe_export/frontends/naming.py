@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Dict
 
 import onnx_ir as ir
@@ -14,7 +13,6 @@ __all__ = ["copy_mark", "mark_module", "name_nodes", "strip_origins"]
 
 _MODULE = "atlas_hpe.module"
 _ORIGINS = ("metadata_props", "doc_string")
-_CALL_COUNT = re.compile(r"@\d+")
 
 
 def mark_module(node: ir.Node, path: str, wrapped: bool) -> None:
@@ -22,11 +20,9 @@ def mark_module(node: ir.Node, path: str, wrapped: bool) -> None:
 
     Args:
         node: Changed in place.
-        path: Path of the module with dots, empty for the network itself; a mark for the second call
-            of a module, ``stem@1``, is dropped.
+        path: Path of the module with dots, empty for the network itself.
         wrapped: The network was exported inside ``FlatOutputs``.
     """
-    path = _CALL_COUNT.sub("", path)
     if wrapped and path.split(".")[0] == WRAPPED:
         path = path[len(WRAPPED) :].lstrip(".")
     node.metadata_props[_MODULE] = path

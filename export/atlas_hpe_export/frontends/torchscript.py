@@ -104,11 +104,9 @@ def _module_path(name: str, modules: Sequence[str]) -> str:
 def _find_child(path: str, part: str, modules: Sequence[str]) -> str:
     start = f"{path}." if path else ""
     for child in (part, re.sub(r"_\d+$", "", part)):
-        parent, _, last = child.rpartition(".")
-        if parent and f".{path}".endswith(f".{parent}") and start + last in modules:
-            return start + last
-        if start + child in modules:
-            return start + child
+        for found in (start + child, start + child.rpartition(".")[2]):
+            if found in modules:
+                return found
         below = [name for name in modules if name.startswith(start) and name.endswith(f".{child}")]
         if len(below) == 1:
             return below[0]

@@ -17,10 +17,10 @@ __all__ = ["RULE"]
 
 
 def _replace(node: ir.Node, builder: GraphBuilder) -> Outcome:
-    if node.op_type != "Clip" or node.domain or not node.inputs or "min" in node.attributes:
-        return None
+    if node.op_type != "Clip" or node.domain or node.attributes:
+        return None  # with attributes it is the form below opset 11
     x, low, high = (*node.inputs, None, None)[:3]
-    if x is None or "max" in node.attributes:
+    if x is None:
         return None
     bounds = [bound for bound in (low, high) if bound is not None]
     if bounds and all(constant_of(bound) is not None for bound in bounds):

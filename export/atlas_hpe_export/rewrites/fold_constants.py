@@ -44,17 +44,16 @@ def _is_given(value: Optional[ir.Value]) -> bool:
 
 
 def _compute(node: ir.Node, opset: int) -> Optional[np.ndarray]:
-    size = shape_of(node.outputs[0])
-    if size is not None and np.prod(size) > _MAX_SIZE:
+    size, dtype = shape_of(node.outputs[0]), dtype_of(node.outputs[0])
+    if size is None or dtype is None or np.prod(size) > _MAX_SIZE:
         return None
     feeds = {value.name or "": constant_of(value) for value in node.inputs if value is not None}
     evaluator = ReferenceEvaluator(ir.to_proto(node), opsets={"": opset})
     try:
-        found = np.asarray(cast(Sequence[np.ndarray], evaluator.run(None, feeds))[0])
+        found = cast(Sequence[np.ndarray], evaluator.run(None, feeds))[0]
     except _FAILURES:
         return None  # the reference does not know this form: the node stays
-    is_expected = found.dtype == dtype_of(node.outputs[0]) and found.size <= _MAX_SIZE
-    return found if is_expected else None
+    return np.asarray(found, dtype)
 
 
 RULE = RewriteRule(
