@@ -29,7 +29,13 @@ _LIBRARIES: Dict[Optional[str], Tuple[str, Dict[str, str]]] = {
     "host": ("run .onnx models", {"onnxruntime": "onnxruntime"}),
     "export": (
         "export and parity",
-        {"torch": "torch", "onnx": "onnx", "onnxsim": "onnxsim", "onnxscript": "onnxscript"},
+        {
+            "torch": "torch",
+            "onnx": "onnx",
+            "onnx_ir": "onnx-ir",
+            "onnxsim": "onnxsim",
+            "onnxscript": "onnxscript",
+        },
     ),
 }
 

@@ -196,7 +196,7 @@ def _check_interface(want: Outputs, have: Outputs) -> None:
 def _judge_tensors(tensors: Iterable[TensorParity], tolerance: Tolerance) -> List[str]:
     failures: List[str] = []
     for tensor in tensors:
-        limit = tolerance.tensor * max(1.0, tensor.scale)
+        limit = tensor.limit(tolerance.tensor)
         if tensor.max_abs > limit:
             failures.append(
                 f"output '{tensor.name}' differs by {tensor.max_abs:.3g}, {limit:.3g} is allowed"

@@ -156,7 +156,7 @@ def _tensor_rows(rung: RungReport) -> List[List[str]]:
         [
             rung.name,
             tensor.name,
-            _cell(tensor.max_abs, None if share is None else share * max(1.0, tensor.scale)),
+            _cell(tensor.max_abs, None if share is None else tensor.limit(share)),
             f"{tensor.p99_abs:.3g}",
             f"{tensor.cosine:.7f}",
             f"{tensor.reference_not_finite}/{tensor.candidate_not_finite}",

@@ -43,6 +43,10 @@ class TensorParity:
     candidate_not_finite: int
     mismatched_not_finite: int
 
+    def limit(self, share: float) -> float:
+        """Largest difference that a tolerance allows here: a share of ``scale``, or of 1."""
+        return share * max(1.0, self.scale)
+
 
 @dataclass(frozen=True)
 class Movement:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Callable, Dict, Iterator, List, Mapping, Seque
 
 import numpy as np
 
+from atlas_hpe.errors import CheckFailedError, ModelFileError
 from atlas_hpe_export.feeds import Feeds
+from atlas_hpe_export.wording import first_line
 from atlas_hpe_runtime import open_session
 
 if TYPE_CHECKING:
@@ -25,7 +27,11 @@ Runner = Callable[[Feeds], Mapping[str, np.ndarray]]
 def module_runner(
     module: nn.Module, input_names: Sequence[str], output_names: Sequence[str]
 ) -> Runner:
-    """A PyTorch module as a ``Runner``; names follow the order of ``forward``."""
+    """A PyTorch module as a ``Runner``; names follow the order of ``forward``.
+
+    Raises:
+        CheckFailedError: A run gives another number of outputs than there are names.
+    """
     import torch
 
     from atlas_hpe_export.frontends.outputs import flatten_outputs
@@ -34,6 +40,11 @@ def module_runner(
         with torch.no_grad():
             outputs = module(*[torch.from_numpy(feeds[name]) for name in input_names])
         tensors = [tensor for _, tensor in flatten_outputs(outputs)]
+        if len(tensors) != len(output_names):
+            raise CheckFailedError(
+                f"the network gives {len(tensors)} outputs, the model {len(output_names)}",
+                fix="compare a model with the file that it was made from",
+            )
         return {name: value.numpy() for name, value in zip(output_names, tensors)}
 
     return run
@@ -41,10 +52,20 @@ def module_runner(
 
 @contextlib.contextmanager
 def open_runner(model: onnx.ModelProto) -> Iterator[Runner]:
-    """A model that is in memory, on ONNX Runtime, as a ``Runner``."""
+    """A model that is in memory, on ONNX Runtime, as a ``Runner``.
+
+    Raises:
+        MissingExtraError: onnxruntime is not installed.
+        ModelFileError: The model is too large to write, or ONNX Runtime does not take it.
+    """
+    from google.protobuf.message import EncodeError
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        path.write_bytes(model.SerializeToString())
+        try:
+            path.write_bytes(model.SerializeToString())
+        except (EncodeError, ValueError) as error:
+            raise ModelFileError("the model is too large to run", why=first_line(error)) from error
         with open_session(path, backend="onnxruntime") as session:
             yield session.run
 

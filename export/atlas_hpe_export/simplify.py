@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Optional, Tuple
+import contextlib
+import os
+import sys
+from typing import Iterator, Optional, Tuple
 
 import onnx
 
 from atlas_hpe.parity import TOLERANCES
+from atlas_hpe_export.finish import read_specs
 from atlas_hpe_export.graph import Guard, as_ir
 from atlas_hpe_export.steps import Step
 from atlas_hpe_export.wording import first_line
@@ -40,9 +44,11 @@ def simplify(model: onnx.ModelProto, guard: Guard) -> Tuple[onnx.ModelProto, Ste
         for info in model.graph.input
     }
     try:
-        candidate, _ = onnxsim.simplify(copy, overwrite_input_shapes=shapes)
+        with _without_its_notes():
+            candidate, _ = onnxsim.simplify(copy, overwrite_input_shapes=shapes)
     except _FAILURES as error:
         return model, Step("simplify", "skipped", f"onnxsim failed: {first_line(error)}")
+    del candidate.metadata_props[:]  # onnxsim keeps its settings and a log there
     reason = _find_other_interface(model, candidate) or guard.find_change(
         as_ir(candidate), TOLERANCES["simplify"].tensor
     )
@@ -54,9 +60,26 @@ def simplify(model: onnx.ModelProto, guard: Guard) -> Tuple[onnx.ModelProto, Ste
     return candidate, Step("simplify", "applied", "fewer nodes, the same values", count)
 
 
+@contextlib.contextmanager
+def _without_its_notes() -> Iterator[None]:
+    """Keep what onnxsim's native code says of constants that it leaves alone off the terminal.
+
+    It writes to the process's own stderr, past Python, and has no switch.
+    """
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
 def _find_other_interface(model: onnx.ModelProto, candidate: onnx.ModelProto) -> Optional[str]:
     for kind in ("input", "output"):
-        if list(getattr(model.graph, kind)) != list(getattr(candidate.graph, kind)):
+        if read_specs(getattr(model.graph, kind)) != read_specs(getattr(candidate.graph, kind)):
             return f"the graph's {kind}s are not what they were"
     before = {item.domain: item.version for item in model.opset_import}
     after = {item.domain: item.version for item in candidate.opset_import}

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from atlas_hpe.errors import OutputError
-from atlas_hpe.geometry import apply_affine
+from atlas_hpe.geometry import apply_affine, to_pixel_centres
 from atlas_hpe.hands import BONES
 from atlas_hpe.outfile import AtomicFile, check_out_path, disk_error
 from atlas_hpe.parity import RUNGS, LadderReport, WorstSample
@@ -147,8 +147,8 @@ def _enlarge(image: np.ndarray, joints: np.ndarray) -> Tuple[np.ndarray, float, 
     offset = (low + high) / 2 - side / 2
     scale = _SIDE_PX / side
     affine = np.array([[scale, 0, -scale * offset[0]], [0, scale, -scale * offset[1]]])
-    affine[:, 2] += scale / 2 - 0.5  # OpenCV puts pixel centres at integers
-    view = cv2.warpAffine(image, affine, (_SIDE_PX, _SIDE_PX), flags=cv2.INTER_LINEAR)
+    size_px = (_SIDE_PX, _SIDE_PX)
+    view = cv2.warpAffine(image, to_pixel_centres(affine), size_px, flags=cv2.INTER_LINEAR)
     return np.asarray(view), scale, offset
 
 

@@ -93,8 +93,7 @@ def to_feeds(card: ModelCard, crop: np.ndarray) -> Dict[str, np.ndarray]:
     picture = crop if code is None else cv2.cvtColor(crop, code)
     if spec.where == "host":
         mean, std = np.array(spec.mean, np.float32), np.array(spec.std, np.float32)
-        values = (picture.astype(np.float32) - mean) / std
-        picture = values
+        picture = (picture.astype(np.float32) - mean) / std
     picture = picture.astype(spec.dtype, copy=False).reshape(1, spec.height_px, spec.width_px, -1)
     if spec.layout == "NCHW":
         picture = picture.transpose(0, 3, 1, 2)

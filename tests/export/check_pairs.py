@@ -34,6 +34,15 @@ FLOOR = {
 }
 
 
+def nearest(coordinates: str, rounding: str, size: int = 16) -> onnx.ModelProto:
+    return resize(
+        size=size,
+        mode="nearest",
+        coordinate_transformation_mode=coordinates,
+        nearest_mode=rounding,
+    )
+
+
 def volume(**attributes: object) -> onnx.ModelProto:
     sizes = np.array([1, 3, 8, 8, 8], np.int64)
     return model(

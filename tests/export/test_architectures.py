@@ -1,6 +1,8 @@
-"""Networks of published kinds through both front ends: the graph says what PyTorch says."""
+"""Networks of published kinds through both front ends, down to what the board takes."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 
@@ -8,27 +10,32 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
-from frontend_checks import capture_with, find_difference  # noqa: E402
+from frontend_checks import capture_with, find_difference, input_names  # noqa: E402
 from toy_architectures import ARCHITECTURES, build_architecture, draw_inputs  # noqa: E402
 
+from atlas_hpe_export.check import check_onnx  # noqa: E402
+from atlas_hpe_export.check.finding import BLOCKER  # noqa: E402
+from atlas_hpe_export.fit import fit_to_board  # noqa: E402
 from atlas_hpe_export.frontends import FRONTENDS  # noqa: E402
 from atlas_hpe_export.frontends.outputs import flatten_outputs  # noqa: E402
-
-
-def check_exported(model: onnx.ModelProto) -> None:
-    """What every captured graph has to go through; it is already found equal to PyTorch."""
-    onnx.checker.check_model(model, full_check=True)
+from atlas_hpe_export.targets import TARGETS  # noqa: E402
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 @pytest.mark.parametrize("frontend", FRONTENDS)
-def test_the_graph_says_what_pytorch_says(name: str, frontend: str) -> None:
+def test_a_network_becomes_a_graph_that_the_board_takes(name: str, frontend: str) -> None:
     network, inputs = build_architecture(name), draw_inputs(name)
     captured = capture_with(frontend, network, inputs)
     assert find_difference(network, captured, inputs) is None
+    feeds = dict(zip(input_names(len(inputs)), (item.numpy() for item in inputs)))
+    model, _ = fit_to_board(captured.model, [feeds], TARGETS["Ascend310"])
+    onnx.checker.check_model(model, full_check=True)
+    assert [(item.domain, item.version) for item in model.opset_import] == [("", 11)]
+    assert check_onnx(model).of(BLOCKER) == ()
     # A graph that froze a value of the example would show it on another picture.
-    assert find_difference(network, captured, draw_inputs(name, seed=1)) is None
-    check_exported(captured.model)
+    fitted = replace(captured, model=model)
+    assert find_difference(network, fitted, inputs) is None
+    assert find_difference(network, fitted, draw_inputs(name, seed=1)) is None
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

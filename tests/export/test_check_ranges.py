@@ -80,13 +80,13 @@ def test_the_model_stays_as_it_is() -> None:
 
 def test_tensors_come_in_batches_of_bounded_size(monkeypatch: pytest.MonkeyPatch) -> None:
     opened = []
-    real = ranges.open_session
+    real = ranges.open_runner
 
     def counted(*arguments: object, **options: object) -> object:
         opened.append(arguments)
         return real(*arguments, **options)
 
-    monkeypatch.setattr(ranges, "open_session", counted)
+    monkeypatch.setattr(ranges, "open_runner", counted)
     monkeypatch.setattr(ranges, "MAX_BATCH_BYTES", 16)
     assert rules_of(check_onnx(SQUARED, inputs=feed(300, 0, 0, 0))) == ["fp16-overflow"]
     assert len(opened) == 2

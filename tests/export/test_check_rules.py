@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import pytest
 from check_graphs import INTS, body, constant, findings_of, model, node, rules_of
-from check_pairs import F64, HALF, PAIRS, computed, conv, given, resize, volume
+from check_pairs import F64, HALF, PAIRS, computed, conv, given, nearest, resize, volume
 
 from atlas_hpe_export.check import check_onnx, rules
 from atlas_hpe_export.check.finding import EXPORT, LOWERING
@@ -118,6 +118,10 @@ def test_a_finding_names_the_node_and_its_module() -> None:
         (resize(mode="linear"), "resize-coordinates"),
         (resize(size=12, mode="nearest"), "resize-coordinates"),
         (resize(size=4, mode="nearest"), "resize-coordinates"),
+        (nearest("half_pixel", "floor"), "resize-coordinates"),
+        (nearest("half_pixel", "ceil"), "resize-rounding"),
+        (nearest("align_corners", "round_prefer_floor"), "resize-rounding"),
+        (nearest("asymmetric", "round_prefer_floor", size=24), "resize-rounding"),
         (volume(**HALF), "resize-5d"),
         (
             model(
@@ -148,6 +152,8 @@ def test_other_forms_of_the_same_trap(proto: onnx.ModelProto, rule: str) -> None
         (model([node("Softmax", axis=1)], opset=13), "softmax-axis"),
         (resize(size=16, mode="nearest"), "resize-coordinates"),
         (resize(size=16, mode="nearest"), "resize-rounding"),
+        (nearest("half_pixel", "round_prefer_ceil"), "resize-coordinates"),
+        (nearest("pytorch_half_pixel", "round_prefer_floor"), "resize-rounding"),
         (resize(size=8, **HALF), "resize-coordinates"),
         (
             model(

@@ -209,7 +209,11 @@ def test_a_torchscript_file_goes_through_torchscript_only(
     make: Optional[Callable[[nn.Module], nn.Module]], tmp_path: Path
 ) -> None:
     network = nn.Sequential(
-        nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.AdaptiveAvgPool2d(5), nn.AdaptiveMaxPool2d(4)
+        nn.Conv2d(3, 4, 3),
+        nn.BatchNorm2d(4),
+        nn.AdaptiveAvgPool2d(5),
+        nn.SiLU(),
+        nn.AdaptiveMaxPool2d(4),
     ).eval()
     scripted = make(network) if make else torch.jit.trace(network, example())
     torch.jit.save(scripted, tmp_path / "network.pt")

@@ -23,7 +23,8 @@ from atlas_hpe.errors import (  # noqa: E402
     ModelFileError,
     UsageError,
 )
-from atlas_hpe_export.inputs import onnx_bounds, open_input  # noqa: E402
+from atlas_hpe_export import onnx_bounds  # noqa: E402
+from atlas_hpe_export.inputs import open_input  # noqa: E402
 
 Dim = Union[int, str, None]
 

@@ -11,7 +11,7 @@ import onnx
 
 from atlas_hpe_export.check.finding import SEVERITIES, Finding
 from atlas_hpe_export.check.graph_view import GraphView
-from atlas_hpe_export.check.model_file import open_model
+from atlas_hpe_export.check.opened_model import open_model
 from atlas_hpe_export.check.operators import load_operators
 from atlas_hpe_export.check.read_graph import read_graph
 from atlas_hpe_export.check.report import CheckReport

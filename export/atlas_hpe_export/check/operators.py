@@ -116,12 +116,14 @@ class OperatorTable:
 
     Attributes:
         soc: soc_version of atc.
+        target_opset: Opset that ``atlas-hpe export`` writes for it, which every release takes.
         releases: CANN releases, the newest last.
         official: CANN release -> opsets that its document names; absent where it names none.
         operators: ONNX operator type -> entry.
     """
 
     soc: str
+    target_opset: int
     releases: Tuple[str, ...]
     official: Mapping[str, FrozenSet[int]]
     operators: Mapping[str, OperatorEntry]
@@ -158,6 +160,7 @@ def _read_table(soc: str) -> OperatorTable:
     kernels = {name: _names(engines) - {"none"} for name, engines in data["kernels"].items()}
     return OperatorTable(
         soc=soc,
+        target_opset=find_target(soc).opset,
         releases=tuple(sorted(data["releases"])),
         official={
             name: _opsets(release["official"])

@@ -8,20 +8,17 @@ by ``MAX_BATCH_BYTES`` and what the network itself needs.
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Dict, Iterator, List, Sequence
 
 import numpy as np
 import onnx
 
-from atlas_hpe.errors import ModelFileError
 from atlas_hpe_export.check.finding import BLOCKER, WARNING, Finding
 from atlas_hpe_export.check.graph_view import GraphView, Value
 from atlas_hpe_export.check.rules.half_precision import FP16_MAX, FP16_WHOLE
 from atlas_hpe_export.feeds import Feeds
-from atlas_hpe_runtime import open_session
+from atlas_hpe_export.runners import open_runner
 
 __all__ = ["MAX_BATCH_BYTES", "find_ranges"]
 
@@ -119,17 +116,10 @@ def _measure(
     exposed.CopyFrom(model)
     del exposed.graph.output[:]
     exposed.graph.output.extend(onnx.ValueInfoProto(name=value.name) for value in batch)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "exposed.onnx"
-        try:
-            path.write_bytes(exposed.SerializeToString())
-        except ValueError as error:
-            raise ModelFileError("the model is too large to measure", why=str(error)) from error
-        del exposed
-        with open_session(path, backend="onnxruntime") as session:
-            for feed in feeds:
-                for name, array in session.run(feed).items():
-                    ranges[name].add(array)
+    with open_runner(exposed) as run:
+        for feed in feeds:
+            for name, array in run(feed).items():
+                ranges[name].add(array)
 
 
 def _judge(value: Value, found: _Range) -> Iterator[Finding]:

@@ -16,20 +16,14 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from atlas_hpe.card import CARD_METADATA_KEY, ModelCard, card_from_json
-from atlas_hpe.errors import CheckpointError, MissingExtraError, ModelFileError
-from atlas_hpe.files import read_bytes, sha256_of
-from atlas_hpe.floors import is_too_old, least_version
-from atlas_hpe.onnx_file import OnnxSummary, read_onnx_summary
+from atlas_hpe.errors import CheckpointError, ModelFileError
+from atlas_hpe.files import sha256_of
+from atlas_hpe.onnx_file import OnnxSummary
 from atlas_hpe_export.inputs.export_input import ExportInput
 from atlas_hpe_export.inputs.kinds import describe_head, find_magic
-from atlas_hpe_export.inputs.onnx_bounds import (
-    MAX_MODEL_BYTES,
-    check_functions,
-    load_external_data,
-)
 from atlas_hpe_export.inputs.onnx_shapes import fix_inputs
 from atlas_hpe_export.inputs.options import InputOptions
-from atlas_hpe_export.wording import first_line
+from atlas_hpe_export.model_file import load_onnx
 
 __all__ = ["open_onnx"]
 
@@ -55,11 +49,9 @@ def open_onnx(path: Path, options: InputOptions) -> ExportInput:
         CheckpointError: The file is nothing that an export starts from.
         UsageError: Inputs without sizes and no shapes for them, or shapes that do not fit.
     """
-    summary = _read_summary(path)
+    _refuse_other_files(path)
     options.refuse_network("an ONNX model")
-    _check_onnx_version()
-    model = _load(path)
-    check_functions(path, model)
+    summary, model = load_onnx(path)
     opset = _opset_of(path, model)
     notes: Tuple[str, ...] = ()
     if opset < _DEVICE_OPSET:
@@ -79,7 +71,7 @@ def open_onnx(path: Path, options: InputOptions) -> ExportInput:
     )
 
 
-def _read_summary(path: Path) -> OnnxSummary:
+def _refuse_other_files(path: Path) -> None:
     with path.open("rb") as stream:
         first = stream.read(1)
     may_be_onnx = first[0] in _FIRST_BYTES or path.suffix.lower() == ".onnx"
@@ -91,41 +83,6 @@ def _read_summary(path: Path) -> OnnxSummary:
             fix="give weights (torch.save, .safetensors), a TorchScript archive, a .pt2 of "
             "torch.export, or an ONNX model",
         )
-    size = path.stat().st_size
-    if size > MAX_MODEL_BYTES:
-        raise ModelFileError(
-            "the model is larger than an ONNX file can be",
-            where=path,
-            why=f"it has {size} bytes, {MAX_MODEL_BYTES} are allowed",
-            fix="keep the weights in files beside it: onnx.save(..., save_as_external_data=True)",
-        )
-    return read_onnx_summary(path)
-
-
-def _check_onnx_version() -> None:
-    if is_too_old("onnx", onnx.__version__):
-        floor = least_version("onnx")
-        raise MissingExtraError(
-            f"onnx {onnx.__version__} is too old to open models safely",
-            why=f"known holes in reading weights from other files were closed in {floor}",
-            fix=f"pip install 'onnx>={floor}'",
-        )
-
-
-def _load(path: Path) -> onnx.ModelProto:
-    """The model with all of its weights, wherever they lie."""
-    model = onnx.ModelProto()
-    try:
-        model.ParseFromString(read_bytes(path))
-    except (DecodeError, ValueError, RuntimeError) as error:
-        raise ModelFileError(
-            "the file is not an ONNX model, or it is damaged",
-            where=path,
-            why=first_line(error),
-            fix="export or copy the model again",
-        ) from error
-    load_external_data(path, model)
-    return model
 
 
 def _opset_of(path: Path, model: onnx.ModelProto) -> int:

@@ -115,7 +115,7 @@ def write_case(
         op_type=tensor.op_type,
         module=tensor.module,
         tensor=case.parity,
-        limit=tolerance.tensor * max(1.0, case.parity.scale),
+        limit=case.parity.limit(tolerance.tensor),
         nodes=len(case.part.graph.node),
         inputs=tuple(case.inputs),
         folder=str(folder),

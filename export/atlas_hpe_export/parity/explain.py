@@ -7,9 +7,9 @@ from typing import List, Optional, Tuple, Union
 
 import onnx
 
-from atlas_hpe.onnx_file import read_onnx_summary
 from atlas_hpe.parity import TOLERANCES, Tolerance
 from atlas_hpe.parity.sample import Feeds
+from atlas_hpe_export.model_file import load_onnx
 from atlas_hpe_export.parity.bisect import bisect_graph
 from atlas_hpe_export.parity.bisection import Bisection, check_folder
 from atlas_hpe_export.parity.half_precision import emulate_half
@@ -44,18 +44,16 @@ def compare_model_layers(
     Raises:
         InputError: A file can't be used.
     """
-    proto = onnx.load(str(model))
+    summary, proto = load_onnx(model)
     found: List[Tuple[str, LayerReport]] = []
     if reference is not None and is_onnx(Path(reference)):
-        layers = compare_layers(onnx.load(str(reference)), proto, feeds)
+        layers = compare_layers(load_onnx(reference)[1], proto, feeds)
         found.append((f"{Path(model).name} against {Path(reference).name}", layers))
     elif reference is not None:
         from atlas_hpe_export import open_network
         from atlas_hpe_export.parity.modules import compare_modules
 
-        opened = open_network(
-            Path(reference), read_onnx_summary(model), options or NetworkOptions()
-        )
+        opened = open_network(Path(reference), summary, options or NetworkOptions())
         if opened.network is not None:
             layers = compare_modules(opened.network, proto, feeds)
             found.append((f"{Path(model).name} against PyTorch, by module", layers))
@@ -99,11 +97,11 @@ def bisect_model(
         InputError: A file can't be used.
         OutputError: A file can't be written, or must not be.
     """
-    proto = onnx.load(str(model))
+    _, proto = load_onnx(model)
     pairs: List[Tuple[str, onnx.ModelProto, onnx.ModelProto, Tolerance]] = []
     if reference is not None and is_onnx(Path(reference)):
         what = f"{Path(model).name} against {Path(reference).name}"
-        pairs.append((what, onnx.load(str(reference)), proto, TOLERANCES["float32"]))
+        pairs.append((what, load_onnx(reference)[1], proto, TOLERANCES["float32"]))
     pairs.append((_HALF, proto, emulate_half(proto), TOLERANCES["half"]))
     for what, expected, candidate, tolerance in pairs:
         found = bisect_graph(expected, candidate, feeds, tolerance, folder, force=force)

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, Iterable, Optional, Sequence, Tuple, Union
 
-import onnx
-
 from atlas_hpe.aipp import aipp_feeds, aipp_spec
 from atlas_hpe.card import ModelCard, find_card
 from atlas_hpe.errors import UsageError
@@ -34,6 +32,7 @@ from atlas_hpe.parity import (
 from atlas_hpe.parity.comparison import decode_differs
 from atlas_hpe.parity.sample import Outputs
 from atlas_hpe_export.finish import tool_versions
+from atlas_hpe_export.model_file import load_onnx
 from atlas_hpe_export.parity.half_precision import emulate_half
 from atlas_hpe_export.parity.inputs import (
     DrawSamples,
@@ -176,7 +175,7 @@ def _open_rungs(chosen: Sequence[str], subject: _Subject, stack: ExitStack) -> D
         session = stack.enter_context(open_session(subject.path, backend="onnxruntime"))
         runs["onnx"] = lambda sample: session.run(sample.feeds)
     if "half" in chosen or "aipp" in chosen:
-        run_half = stack.enter_context(open_runner(emulate_half(onnx.load(str(subject.path)))))
+        run_half = stack.enter_context(open_runner(emulate_half(load_onnx(subject.path)[1])))
         if "half" in chosen:
             runs["half"] = lambda sample: run_half(sample.feeds)
         if "aipp" in chosen:

@@ -121,8 +121,7 @@ def compare_arrays(name: str, expected: np.ndarray, found: np.ndarray) -> Tensor
 
 def exceeds(tensor: TensorParity, tolerance: Tolerance) -> bool:
     """True when a tensor differs by more than the tolerance, or is not finite in only one."""
-    limit = tolerance.tensor * max(1.0, tensor.scale)
-    return tensor.max_abs > limit or tensor.mismatched_not_finite > 0
+    return tensor.max_abs > tensor.limit(tolerance.tensor) or tensor.mismatched_not_finite > 0
 
 
 def layers_to_dict(report: LayerReport) -> Dict[str, object]:

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
+from typing import Tuple
 
-import numpy as np
-import torch
-from torch import nn
-
-from atlas_hpe.card import Provenance, TensorSpec
+from atlas_hpe.card import Provenance
 from atlas_hpe.errors import CheckFailedError
 from atlas_hpe.onnx_file import OnnxSummary
-from atlas_hpe.parity.sample import Feeds, Run
 from atlas_hpe_export.batchnorm import check_finite, freeze, repair_batch_norms
 from atlas_hpe_export.finish import build_card
-from atlas_hpe_export.frontends.outputs import flatten_outputs
 from atlas_hpe_export.inputs import ExportInput, open_input
 from atlas_hpe_export.inputs.kinds import Kind, find_kind
 from atlas_hpe_export.parity.reference import NetworkOptions, Reference
+from atlas_hpe_export.runners import module_runner
 
 __all__ = ["open_network"]
 
@@ -61,7 +56,9 @@ def open_network(path: Path, model: OnnxSummary, options: NetworkOptions) -> Ref
         name=path.name,
         kind="PyTorch",
         sha256=opened.sha256,
-        run=_runner(opened.network, inputs, outputs),
+        run=module_runner(
+            opened.network, [item.name for item in inputs], [item.name for item in outputs]
+        ),
         inputs=tuple(inputs),
         outputs=tuple(outputs),
         card=card,
@@ -85,22 +82,3 @@ def _prepare(opened: ExportInput) -> None:
     repair_batch_norms(network)
     freeze(network)
     check_finite(network)
-
-
-def _runner(network: nn.Module, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]) -> Run:
-    names = [item.name for item in outputs]
-
-    def run(feeds: Feeds) -> Dict[str, np.ndarray]:
-        with torch.no_grad():
-            tensors = [torch.from_numpy(feeds[item.name]) for item in inputs]
-            found: List[np.ndarray] = [
-                value.numpy() for _, value in flatten_outputs(network(*tensors))
-            ]
-        if len(found) != len(names):
-            raise CheckFailedError(
-                f"the network gives {len(found)} outputs, the model {len(names)}",
-                fix="compare a model with the file that it was made from",
-            )
-        return dict(zip(names, found))
-
-    return run

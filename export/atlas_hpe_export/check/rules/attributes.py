@@ -20,13 +20,13 @@ def find_softmax_axes(view: GraphView) -> Iterator[Finding]:
         return
     for node in view.nodes_of("Softmax", "LogSoftmax"):
         data = node.input(0)
-        rank = None if data is None else data.rank
+        sizes = None if data is None else data.shape
         axis = node.integer("axis", 1)
-        if node.is_folded or (rank is not None and _is_one_axis(data.shape, axis)):  # type: ignore[union-attr]
+        if node.is_folded or (sizes is not None and _is_one_axis(sizes, axis)):
             continue
         yield node.finding(
             "softmax-axis",
-            BLOCKER if rank is not None else WARNING,
+            BLOCKER if sizes is not None else WARNING,
             f"{node.op_type} over axis {axis} of a tensor "
             f"{'of unknown rank' if data is None else data.show_shape()}",
             why="below opset 13 ONNX means that axis and all after it together, the board that "
@@ -36,9 +36,8 @@ def find_softmax_axes(view: GraphView) -> Iterator[Finding]:
         )
 
 
-def _is_one_axis(shape: Optional[Tuple[Optional[int], ...]], axis: int) -> bool:
+def _is_one_axis(sizes: Tuple[Optional[int], ...], axis: int) -> bool:
     """Whether the axes after this one hold one element, so that both readings are the same."""
-    sizes = shape or ()
     start = axis + len(sizes) if axis < 0 else axis
     return all(size == 1 for size in sizes[start + 1 :])
 
@@ -68,8 +67,9 @@ def _ignored(node: Node) -> Optional[Tuple[str, str]]:
         for name in ("detect_negative", "detect_positive"):
             if not node.integer(name, 1):
                 return f"{name} 0", "compare with a bound instead"
-    if node.op_type == "Trilu" and node.input(1) is not None:
-        array = node.inputs[1].array() if node.inputs[1] is not None else None
+    diagonal = node.input(1)
+    if node.op_type == "Trilu" and diagonal is not None:
+        array = diagonal.array()
         if array is None or array.any():
             return "a diagonal k", "multiply with a constant mask"
     return None

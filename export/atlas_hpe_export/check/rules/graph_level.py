@@ -13,7 +13,6 @@ from atlas_hpe_export.check.rules.rule import Rule
 
 __all__ = ["RULES"]
 
-_TARGET_OPSET = 11
 _MAX_NAME = 127  # bytes; longer tensor names are replaced when the model is loaded
 _NEWEST_FORMAT = 7  # IR version of ONNX 1.8, the release behind CANN 5.0.4
 _INPUT_TYPES = ("float32", "float16", "uint8")
@@ -51,9 +50,9 @@ def find_unofficial_opset(view: GraphView) -> Iterator[Finding]:
             what=f"the model is at opset {view.opset}",
             why=f"the document of CANN {view.cann} names opset {named} only, though the nearest "
             "public source registers more",
-            fix=f"use opset {_TARGET_OPSET}, which every release takes",
+            fix=f"use opset {view.table.target_opset}, which every release takes",
             source="ascend.md section 3.6",
-            rewrite=LOWERING if view.opset > _TARGET_OPSET else None,
+            rewrite=LOWERING if view.opset > view.table.target_opset else None,
         )
 
 

@@ -11,8 +11,6 @@ from atlas_hpe_export.check.rules.rule import Rule
 
 __all__ = ["RULES"]
 
-_TARGET_OPSET = 11
-
 _ADVICE: Dict[str, str] = {
     "AdaptiveMaxPool2d": "use a max pooling of fixed kernel",
     "ConvInteger": "export the float network; quantise with AMCT",
@@ -37,7 +35,6 @@ _CPU_ADVICE: Dict[str, str] = {
     "NonZero": "use topk with a fixed k, or leave it to the host",
     "ScatterElements": "write the parts and concatenate them, or use a mask and Where",
 }
-
 
 _COMPARED = ("IsNaN", "IsInf")
 _CPU_REWRITES: Dict[str, str] = {
@@ -97,12 +94,12 @@ def _unregistered(view: GraphView, node: Node, entry: Optional[OperatorEntry]) -
         why = "no source lists the operator"
     elif not opsets and entry.newest:
         why = f"{why}; plugins of 2026 have it {_show_opsets(entry.newest)}"
-    rewrite = None
-    if view.opset > _TARGET_OPSET and (_TARGET_OPSET in opsets or node.op_type in LOWERED):
+    rewrite, target = None, view.table.target_opset
+    if view.opset > target and (target in opsets or node.op_type in LOWERED):
         rewrite = LOWERING
-        fix = f"atlas-hpe export takes the file down to opset {_TARGET_OPSET}"
-    elif _TARGET_OPSET in opsets:
-        fix = f"export again at opset {_TARGET_OPSET}"
+        fix = f"atlas-hpe export takes the file down to opset {target}"
+    elif target in opsets:
+        fix = f"export again at opset {target}"
     elif opsets:
         fix = f"{_REPLACE}; it is known {_show_opsets(opsets)}"
     else:

@@ -12,6 +12,13 @@ __all__ = ["RULES"]
 
 _REWRITES = {"linear": "resize_half_pixel", "nearest": "resize_nearest"}
 _HONOURED = ("asymmetric", "align_corners", "pytorch_half_pixel")
+#: Coordinates and nearest_mode that, at a whole enlargement, name the pixels that asymmetric with
+#: floor names: (i + 1/2) / s - 1/2 is less than 1/2 away from floor(i / s).
+_SAME_PIXELS = frozenset(
+    (coordinates, rounding)
+    for coordinates in ("half_pixel", "pytorch_half_pixel")
+    for rounding in ("round_prefer_floor", "round_prefer_ceil")
+)
 
 
 def _coordinates(view: GraphView, node: Node) -> str:
@@ -28,8 +35,21 @@ def _changes_nothing(node: Node) -> bool:
     return before.shape == after.shape
 
 
+def _rounding(view: GraphView, node: Node) -> str:
+    """How nearest rounds; until opset 10 there is one rule."""
+    return "floor" if view.opset < 11 else node.text("nearest_mode", "round_prefer_floor")
+
+
+def _is_asymmetric_floor(view: GraphView, node: Node) -> bool:
+    """Whether a nearest Resize picks the pixels that asymmetric with floor picks."""
+    named = _coordinates(view, node), _rounding(view, node)
+    return named == ("asymmetric", "floor") or (
+        named in _SAME_PIXELS and _is_whole_enlargement(node)
+    )
+
+
 def _is_whole_enlargement(node: Node) -> bool:
-    """Whether every axis grows by a whole number, where nearest rules agree."""
+    """Whether every axis grows by a whole number."""
     before, after = node.input(0), node.output(0)
     if before is None or after is None or not before.size or not after.size:
         return False
@@ -62,7 +82,7 @@ def find_coordinates(view: GraphView) -> Iterator[Finding]:
             continue
         if mode not in _REWRITES:
             continue  # refused for its mode, see ``find_modes``
-        if mode == "nearest" and coordinates == "half_pixel" and _is_whole_enlargement(node):
+        if mode == "nearest" and _is_asymmetric_floor(view, node):
             continue
         rewrite = _REWRITES[mode] if coordinates == "half_pixel" else None
         yield node.finding(
@@ -85,15 +105,13 @@ def find_nearest_rounding(view: GraphView) -> Iterator[Finding]:
     for node in view.nodes_of("Resize"):
         if node.text("mode", "nearest") != "nearest" or node.is_folded:
             continue
-        coordinates = _coordinates(view, node)
-        rounding = "floor" if view.opset < 11 else node.text("nearest_mode", "round_prefer_floor")
-        follows = coordinates == "asymmetric" and rounding == "floor"
-        if follows or _changes_nothing(node) or _is_whole_enlargement(node):
+        if _is_asymmetric_floor(view, node) or _changes_nothing(node):
             continue
         yield node.finding(
             "resize-rounding",
             WARNING,
-            f"Resize nearest with {coordinates} coordinates and {rounding}",
+            f"Resize nearest with {_coordinates(view, node)} coordinates and "
+            f"{_rounding(view, node)}",
             why="the plugin does not read nearest_mode; only asymmetric with floor is known to "
             "match",
             fix="atlas-hpe export says it as asymmetric with floor, or as a Gather",
