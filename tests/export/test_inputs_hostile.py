@@ -52,6 +52,7 @@ EXPECTED = {
     "exported-size_is_code": "the symbolic size",
     "exported-size_is_symbolic": "the symbolic size",
     "exported-tree_imports": "of the type 'collections.defaultdict'",
+    "exported-tree_is_of_a_stranger": "of the type 'stranger.Output'",
     "exported-tree_holds_an_enum": "of the type 'builtins.dict'",
     "exported-weight_is_pickled": "holds pickled objects",
     "exported-weight_has_another_name": "holds pickled objects",

@@ -138,6 +138,16 @@ def test_symbolic_sizes_are_fixed(dims: Sequence[Dim], tmp_path: Path) -> None:
     assert found.notes == ("input 'x' was fixed at 1,3,8,4",)
 
 
+def test_sizes_inside_the_graph_that_are_out_of_date_are_derived_anew(tmp_path: Path) -> None:
+    proto = symbolic(["N", 3, "H", "W"])
+    proto.graph.value_info.append(helper.make_tensor_value_info("a", 1, [1, 3, 99, 99]))
+    found = open_input(write(tmp_path / "m.onnx", proto), input_shapes=["1,3,8,4"])
+    assert found.model is not None
+    assert [(info.name, sizes(info)) for info in found.model.graph.value_info] == [
+        ("a", [1, 3, 8, 4])
+    ]
+
+
 def test_shapes_that_contradict_the_model_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "m.onnx", symbolic(["N", 3, "H", 4]))
     for text in ("1,4,8,4", "1,3,8,5", "1,3,8", "1,3,8,4,1"):

@@ -261,11 +261,13 @@ def test_a_determinant_keeps_its_value_and_sign(size: int, seed: int) -> None:
 
 
 @pytest.mark.parametrize("size", [2, 3, 4, 5, 7])
-@pytest.mark.parametrize("kind", ["zeros", "equal rows", "swapped rows"])
+@pytest.mark.parametrize("kind", ["zeros", "rank one", "equal rows", "swapped rows"])
 def test_determinants_of_special_matrices(size: int, kind: str) -> None:
     a = well_conditioned((size, size), 2)
     if kind == "zeros":
         a[0] = 0
+    elif kind == "rank one":
+        a[:] = a[0]
     elif kind == "equal rows":
         a[1] = a[0]
     else:

@@ -117,6 +117,24 @@ def test_a_norm_with_other_readers_is_not_folded(order: str) -> None:
     assert apply_rules(model, [BATCH_NORM], [x])[1] == ()
 
 
+@pytest.mark.parametrize("order", ["before", "after"])
+@pytest.mark.parametrize("reason", ["factor", "turned", "computed weights", "wide bias"])
+def test_a_layer_of_another_form_is_not_folded(order: str, reason: str) -> None:
+    attributes = {"factor": {"alpha": 2.0}, "turned": {"transA": 1}}.get(reason, {})
+    if (order, reason) == ("after", "turned"):
+        return  # how the input lies does not matter behind the layer
+    feeds, constants = {"x": values(4, 4)}, statistics(4)
+    (feeds if reason == "computed weights" else constants)["w"] = values(4, 4)
+    constants["b"] = values(4, 4) if reason == "wide bias" else values(4)
+    inner, outer = ("x", "y") if order == "before" else ("a", "y")
+    names = ["a", "w", "b"] if order == "before" else ["x", "w", "b"]
+    layer = helper.make_node("Gemm", names, ["y" if order == "before" else "a"], **attributes)
+    norm = norm_node(inner, "a" if order == "before" else outer)
+    nodes = [norm, layer] if order == "before" else [layer, norm]
+    model = make_model(nodes, feeds, constants=constants)
+    assert apply_rules(model, [BATCH_NORM], [feeds])[1] == ()
+
+
 @pytest.mark.parametrize("shape", [(2, 4), (2, 4, 5), (2, 4, 5, 5)])
 def test_a_tiny_variance_is_computed_here(shape: Tuple[int, ...]) -> None:
     constants = {**statistics(4), "var": np.array([1e-9, 1e-7, 1, 0], np.float32)}
