@@ -19,7 +19,7 @@ from atlas_hpe_export.finish import build_card, read_specs, tool_versions
 from atlas_hpe_export.inputs import ExportInput, open_input
 from atlas_hpe_export.job import ExportJob, run_export
 from atlas_hpe_export.parity.inputs import DrawSamples
-from atlas_hpe_export.targets import DEFAULT_TARGET, find_target
+from atlas_hpe_export.targets import DEFAULT_TARGET, Target, find_target
 
 __all__ = ["export_file", "export_onnx"]
 
@@ -89,21 +89,14 @@ def export_file(
     )
     card = _card_of(opened, name, licence, attribution, options)
     _check_card_options(card, decode_in_graph, licence, attribution)
+    job = _job_of(opened, card, out_path, found_target)
     return run_export(
-        ExportJob(
-            path=out_path,
-            target=found_target,
-            network=opened.network,
-            program=opened.program,
-            model=opened.model,
-            examples=opened.examples,
-            inputs=_inputs_of(opened, card),
-            card=card,
+        replace(
+            job,
             frontend=frontend,
             decode_in_graph=decode_in_graph,
             decode_joints=decode_joints,
             draw_samples=draw_samples,
-            notes=opened.notes,
             allow_blockers=allow_blockers,
             force=force,
         )
@@ -267,6 +260,23 @@ def _describe_origin(
         attribution=tuple(attribution),
         options=options,
         tools=tool_versions(),
+    )
+
+
+def _job_of(
+    opened: ExportInput, card: Optional[ModelCard], path: Path, target: Target
+) -> ExportJob:
+    """What the file says of the job; the rest is the caller's choice."""
+    return ExportJob(
+        path=path,
+        target=target,
+        network=opened.network,
+        program=opened.program,
+        model=opened.model,
+        examples=opened.examples,
+        inputs=_inputs_of(opened, card),
+        card=card,
+        notes=opened.notes,
     )
 
 

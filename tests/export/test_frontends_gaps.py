@@ -93,6 +93,18 @@ def test_solve_ex_gives_its_result(frontend: str) -> None:
     assert written == {"Inverse": 1, "MatMul": 1}
 
 
+def test_shapes_beside_an_inverse_are_known() -> None:
+    """ONNX infers nothing about an operator that is not its own."""
+    network = Calls(lambda a, b: torch.linalg.solve(a, b)).eval()
+    model = capture_with("torchscript", network, [draw_matrices(3, 3), draw(3, 2)]).model
+    inverse = next(node for node in model.graph.node if node.op_type == "Inverse")
+    shapes = {
+        item.name: [dim.dim_value for dim in item.type.tensor_type.shape.dim]
+        for item in model.graph.value_info
+    }
+    assert shapes[inverse.output[0]] == [3, 3]
+
+
 def test_an_output_that_can_not_be_written_is_named() -> None:
     network = Calls(lambda a: torch.linalg.inv_ex(a)[1].float()).eval()
     with pytest.raises(CheckFailedError, match="can't write the network") as caught:
@@ -119,6 +131,7 @@ PLANES: List[Tuple[Tuple[int, ...], Tuple[int, int]]] = [
     ((1, 2, 7, 8), (7, 3)),  # one axis stays
     ((1, 2, 8, 7), (3, 7)),
     ((1, 2, 3, 2), (7, 5)),  # upwards
+    ((1, 2, 1, 1), (3, 2)),
     ((1, 2, 5, 7), (1, 3)),
     ((2, 7, 7), (3, 4)),  # without a batch
     ((2, 8, 8), (2, 2)),
@@ -155,6 +168,18 @@ def test_adaptive_pooling_of_any_size(frontend: str, kind: str) -> None:
         else {"GlobalMaxPool", "MaxPool", "Slice", "ReduceMax", "Concat"}
     )
     assert set(written) == allowed
+
+
+@both
+def test_adaptive_pooling_to_the_size_of_another_tensor(frontend: str) -> None:
+    """The usual way to write it."""
+    written = assert_written(
+        frontend,
+        lambda fine, coarse: functional.adaptive_avg_pool2d(fine, coarse.shape[-2:]),
+        draw(1, 2, 7, 8),
+        draw(1, 3, 4, 3),
+    )
+    assert written == {"MatMul": 2}
 
 
 def pool_to(count: int) -> Callable[[Tensor], Tensor]:
@@ -232,11 +257,10 @@ def test_affine_grid(frontend: str, corners: bool) -> None:
 
 @both
 def test_affine_grid_of_another_tensors_size(frontend: str) -> None:
-    """The usual way to write it; the tracer sees numbers that it computes from a shape."""
     written = assert_written(
         frontend,
         lambda theta, image: functional.affine_grid(theta, image.size(), align_corners=False),
-        draw(1, 2, 3),
+        draw(1, 2, 3).double(),
         draw(1, 3, 4, 6),
     )
     assert written == {"Transpose": 1, "MatMul": 1, "Reshape": 1}
@@ -343,12 +367,20 @@ def test_scatters_that_are_written_as_such(frontend: str) -> None:
     assert_written(frontend, scatter, draw(1, 4, 3, 4))
 
 
+def test_a_part_that_is_the_whole_takes_its_place() -> None:
+    written = assert_written(
+        "torch-export", lambda image: torch.slice_scatter(image, image * 2, 1), draw(1, 4, 4)
+    )
+    assert written == {"Mul": 1, "Identity": 1}  # the output has a name already
+
+
 def test_what_stands_elsewhere_is_not_taken_for_what_is_there() -> None:
     """Each part has the shape of the place, and is read from another one."""
 
     def move(image: Tensor) -> Tuple[Tensor, ...]:
         return (
             torch.slice_scatter(image, image[:, 2:4], 1, 0, 2),
+            torch.slice_scatter(image * 2, image[:, 0:2], 1, 0, 2),
             torch.slice_scatter(image, image[:, 0:4:2], 1, 0, 2),
             torch.select_scatter(image, image[:, 1], 1, 2),
             torch.select_scatter(image, image[:, :, 2], 1, 2),

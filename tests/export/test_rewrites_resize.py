@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import List, Optional, Sequence, Tuple, Union
+from typing import Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 import pytest
@@ -224,6 +224,13 @@ def test_a_nearest_scale_that_is_not_the_ratio_of_sizes_is_a_choice_of_pixels() 
     assert op_types(changed) == ["Gather", "Gather"]
 
 
+def test_a_nearest_volume_is_a_choice_of_pixels() -> None:
+    x = picture(1, 2, 2, 3, 2)
+    plain = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    changed, _ = apply_once(resize_model(x, (4, 6, 4), **plain), NEAREST, {"x": x})
+    assert op_types(changed) == ["Gather"] * 3
+
+
 def test_a_whole_enlargement_with_half_pixel_centres_stays_a_resize() -> None:
     x = picture(1, 2, 4, 4)
     model = resize_model(x, (8, 12), mode="nearest", nearest_mode="round_prefer_floor")
@@ -284,13 +291,11 @@ def test_a_window_that_divides_is_two_pools(size: int, kernel: int, stride: int)
 
 
 @pytest.mark.parametrize("pads", [[0, 0, 0, 0], [3, 0, 2, 5], [8, 8, 8, 8]])
-@pytest.mark.parametrize("counts", [0, 1])
+@pytest.mark.parametrize("counts", [{}, {"count_include_pad": 1}])
 @pytest.mark.parametrize("stride", [1, 17])
-def test_other_windows_are_products(pads: List[int], counts: int, stride: int) -> None:
+def test_other_windows_are_products(pads: List[int], counts: Dict[str, int], stride: int) -> None:
     x = picture(1, 2, 40, 38)
-    model = pool_model(
-        x, kernel_shape=[17, 18], strides=[stride] * 2, pads=pads, count_include_pad=counts
-    )
+    model = pool_model(x, kernel_shape=[17, 18], strides=[stride] * 2, pads=pads, **counts)
     after, _ = apply_once(model, POOL, {"x": x})
     assert "AveragePool" not in op_types(after)
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, Iterable, Optional, Sequence, Tuple, Union
 
+import onnx
+
 from atlas_hpe.aipp import aipp_feeds, aipp_spec
 from atlas_hpe.card import ModelCard, find_card
 from atlas_hpe.errors import UsageError
 from atlas_hpe.files import sha256_of
-from atlas_hpe.onnx_file import read_onnx_summary
 from atlas_hpe.outfile import check_out_path
 from atlas_hpe.parity import (
     BUNDLE_SUFFIX,
@@ -60,6 +61,7 @@ class _Subject:
     """The model under test with everything that it is held against."""
 
     path: Path
+    proto: onnx.ModelProto
     card: Optional[ModelCard]
     reference: Reference
     own_outputs: bool
@@ -105,8 +107,8 @@ def run_ladder(
     path = Path(model)
     if record is not None:
         check_out_path(record, [BUNDLE_SUFFIX], force=force)
-    # Refuses damaged files and weights from outside the folder, before a library opens them.
-    summary = read_onnx_summary(path)
+    # Also refuses, before ONNX Runtime opens the file, what would keep it busy for ever.
+    summary, proto = load_onnx(path)
     model_card = find_card(path)
     with ExitStack() as stack:
         origin = path if reference is None else Path(reference)
@@ -116,6 +118,7 @@ def run_ladder(
         check_interface(opened, summary, path, outputs=not own_outputs)
         subject = _Subject(
             path=path,
+            proto=proto,
             card=card,
             reference=opened,
             own_outputs=own_outputs,
@@ -175,7 +178,7 @@ def _open_rungs(chosen: Sequence[str], subject: _Subject, stack: ExitStack) -> D
         session = stack.enter_context(open_session(subject.path, backend="onnxruntime"))
         runs["onnx"] = lambda sample: session.run(sample.feeds)
     if "half" in chosen or "aipp" in chosen:
-        run_half = stack.enter_context(open_runner(emulate_half(load_onnx(subject.path)[1])))
+        run_half = stack.enter_context(open_runner(emulate_half(subject.proto)))
         if "half" in chosen:
             runs["half"] = lambda sample: run_half(sample.feeds)
         if "aipp" in chosen:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Iterator, List, Optional, Sequence, Tuple
 from atlas_hpe.card import ModelCard, TensorSpec, find_card
 from atlas_hpe.errors import CheckFailedError, UsageError
 from atlas_hpe.files import sha256_of
-from atlas_hpe.onnx_file import OnnxSummary, read_onnx_summary
+from atlas_hpe.onnx_file import OnnxSummary
 from atlas_hpe.parity.sample import Run
+from atlas_hpe_export.model_file import load_onnx
 from atlas_hpe_export.wording import show_specs
 from atlas_hpe_runtime import open_session
 
@@ -95,7 +96,7 @@ def open_reference(path: Path, model: OnnxSummary, options: NetworkOptions) -> I
             "--arch, --factory and --trust-pickle are for PyTorch files",
             why=f"{path} holds its own network",
         )
-    summary = read_onnx_summary(path)
+    summary, _ = load_onnx(path)
     with open_session(path, backend="onnxruntime") as session:
         yield Reference(
             name=path.name,

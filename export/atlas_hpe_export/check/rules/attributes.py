@@ -14,7 +14,7 @@ _SELU_ALPHA, _SELU_GAMMA = 1.67326319217681884765625, 1.05070102214813232421875
 _MENDED = {"GatherND": LOWERING, "IsInf": "is_nan", "Trilu": LOWERING}
 
 
-def find_softmax_axes(view: GraphView) -> Iterator[Finding]:
+def _find_softmax_axes(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.7, Softmax: below opset 13 ONNX flattens from the axis on."""
     if view.opset >= 13:
         return
@@ -42,7 +42,7 @@ def _is_one_axis(sizes: Tuple[Optional[int], ...], axis: int) -> bool:
     return all(size == 1 for size in sizes[start + 1 :])
 
 
-def find_ignored(view: GraphView) -> Iterator[Finding]:
+def _find_ignored(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.7, GatherND, Mod, IsInf and Trilu: read over, without an error."""
     for node in view.nodes_of("GatherND", "Mod", "IsInf", "Trilu"):
         ignored = None if node.is_folded else _ignored(node)
@@ -75,7 +75,7 @@ def _ignored(node: Node) -> Optional[Tuple[str, str]]:
     return None
 
 
-def find_refused(view: GraphView) -> Iterator[Finding]:
+def _find_refused(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.7 and the operators' notes: values at which the plugin stops."""
     for node in view.nodes_of("ArgMax", "ArgMin", "Selu", "Transpose", "DepthToSpace"):
         refused = _refused(node)
@@ -115,7 +115,7 @@ def _refused(node: Node) -> Optional[Tuple[str, str, str]]:
     return None
 
 
-def find_unproven_pads(view: GraphView) -> Iterator[Finding]:
+def _find_unproven_pads(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.7, Pad."""
     for node in view.nodes_of("Pad"):
         mode = node.text("mode", "constant")
@@ -134,7 +134,7 @@ def find_unproven_pads(view: GraphView) -> Iterator[Finding]:
             )
 
 
-def find_negative_steps(view: GraphView) -> Iterator[Finding]:
+def _find_negative_steps(view: GraphView) -> Iterator[Finding]:
     """The operator's notes, Slice."""
     for node in view.nodes_of("Slice"):
         steps = node.input(4)
@@ -150,7 +150,7 @@ def find_negative_steps(view: GraphView) -> Iterator[Finding]:
             )
 
 
-def find_early_forms(view: GraphView) -> Iterator[Finding]:
+def _find_early_forms(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.7, DepthToSpace, Squeeze and Unsqueeze: what 5.0 can't do yet."""
     if view.cann != "5.0":
         return
@@ -175,10 +175,10 @@ def find_early_forms(view: GraphView) -> Iterator[Finding]:
 
 
 RULES: Tuple[Rule, ...] = (
-    find_softmax_axes,
-    find_ignored,
-    find_refused,
-    find_unproven_pads,
-    find_negative_steps,
-    find_early_forms,
+    _find_softmax_axes,
+    _find_ignored,
+    _find_refused,
+    _find_unproven_pads,
+    _find_negative_steps,
+    _find_early_forms,
 )

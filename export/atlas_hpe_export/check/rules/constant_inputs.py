@@ -41,7 +41,7 @@ _SHOULD: Mapping[str, Mapping[int, str]] = {
 _READ_BY_PLUGIN = ("Conv", "Resize", "Upsample")
 
 
-def find_computed_inputs(view: GraphView) -> Iterator[Finding]:
+def _find_computed_inputs(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.7 and section 10, row 34."""
     for node in view.nodes_of(*_MUST, *_SHOULD):
         if node.is_folded:
@@ -76,7 +76,7 @@ def _look(node: Node, given: Dict[Value, str]) -> Iterator[Finding]:
         )
 
 
-def find_clip_without_bounds(view: GraphView) -> Iterator[Finding]:
+def _find_clip_without_bounds(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.7, Clip: from opset 11 on, one of the two must be there."""
     for node in view.nodes_of("Clip"):
         if view.opset >= 11 and node.input(1) is None and node.input(2) is None:
@@ -90,4 +90,4 @@ def find_clip_without_bounds(view: GraphView) -> Iterator[Finding]:
             )
 
 
-RULES: Tuple[Rule, ...] = (find_computed_inputs, find_clip_without_bounds)
+RULES: Tuple[Rule, ...] = (_find_computed_inputs, _find_clip_without_bounds)

@@ -11,7 +11,7 @@ from atlas_hpe_export.check.rules.rule import Rule
 __all__ = ["RULES"]
 
 
-def find_data_dependent(view: GraphView) -> Iterator[Finding]:
+def _find_data_dependent(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.7 and section 10, rows 11 and 12."""
     for node in view.nodes_of("NonZero", "Compress"):
         if not node.is_folded:
@@ -25,7 +25,7 @@ def find_data_dependent(view: GraphView) -> Iterator[Finding]:
             )
 
 
-def find_box_suppression(view: GraphView) -> Iterator[Finding]:
+def _find_box_suppression(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.7 and section 10, row 33."""
     for node in view.nodes_of("NonMaxSuppression"):
         yield node.finding(
@@ -38,7 +38,7 @@ def find_box_suppression(view: GraphView) -> Iterator[Finding]:
         )
 
 
-def find_branches(view: GraphView) -> Iterator[Finding]:
+def _find_branches(view: GraphView) -> Iterator[Finding]:
     """The operator's notes, If."""
     for node in view.nodes_of("If"):
         condition = node.input(0)
@@ -53,4 +53,4 @@ def find_branches(view: GraphView) -> Iterator[Finding]:
             )
 
 
-RULES: Tuple[Rule, ...] = (find_data_dependent, find_box_suppression, find_branches)
+RULES: Tuple[Rule, ...] = (_find_data_dependent, _find_box_suppression, _find_branches)

@@ -20,7 +20,7 @@ _FLOATS = frozenset({"float32", "float16"})
 _TYPICAL = frozenset({"float16", "float32", "int32", "int8", "uint8", "bool"})
 
 
-def find_other_types(view: GraphView) -> Iterator[Finding]:
+def _find_other_types(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.5 (EZ3002), section 3.7 (Cast, int64) and section 10, rows 5 and 11."""
     for node in view.nodes:
         entry = view.entry_of(node)
@@ -74,7 +74,7 @@ def _other_type(node: Node, entry: OperatorEntry, dtype: str, declared: FrozenSe
     )
 
 
-def find_int64_indices(view: GraphView) -> Iterator[Finding]:
+def _find_int64_indices(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 10, row 11."""
     for node in view.nodes_of("Gather", "GatherND"):
         indices = node.input(1)
@@ -90,4 +90,4 @@ def find_int64_indices(view: GraphView) -> Iterator[Finding]:
             )
 
 
-RULES: Tuple[Rule, ...] = (find_other_types, find_int64_indices)
+RULES: Tuple[Rule, ...] = (_find_other_types, _find_int64_indices)

@@ -20,7 +20,7 @@ _SEPARATORS = re.compile(r"[:;,\"\s]")  # of atc's --input_shape
 _NUMBERED = re.compile(r"^\d+$|\.\d+$")
 
 
-def find_several_opsets(view: GraphView) -> Iterator[Finding]:
+def _find_several_opsets(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.6: with an empty domain in a node, one opset import and no more."""
     if len(view.opsets) > 1 and any(not node.domain for node in view.nodes):
         listed = ", ".join(f"{domain or 'ai.onnx'} {version}" for domain, version in view.opsets)
@@ -37,7 +37,7 @@ def find_several_opsets(view: GraphView) -> Iterator[Finding]:
         )
 
 
-def find_unofficial_opset(view: GraphView) -> Iterator[Finding]:
+def _find_unofficial_opset(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.6: what the release's document names."""
     official = view.table.official.get(view.cann)
     if official is None or view.opset in official:
@@ -56,7 +56,7 @@ def find_unofficial_opset(view: GraphView) -> Iterator[Finding]:
         )
 
 
-def find_no_input(view: GraphView) -> Iterator[Finding]:
+def _find_no_input(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.5, E16001."""
     if not view.inputs:
         yield Finding(
@@ -70,7 +70,7 @@ def find_no_input(view: GraphView) -> Iterator[Finding]:
         )
 
 
-def find_open_inputs(view: GraphView) -> Iterator[Finding]:
+def _find_open_inputs(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.1 (general limits) and section 10, row 10."""
     for value in view.inputs:
         if value.shape is None or None in value.shape:
@@ -86,7 +86,7 @@ def find_open_inputs(view: GraphView) -> Iterator[Finding]:
             )
 
 
-def find_zero_sizes(view: GraphView) -> Iterator[Finding]:
+def _find_zero_sizes(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.1: sizes of 0 are not allowed."""
     made = (value for node in view.nodes if not node.is_folded for value in node.outputs)
     for value in (*view.inputs, *made):
@@ -101,7 +101,7 @@ def find_zero_sizes(view: GraphView) -> Iterator[Finding]:
             )
 
 
-def find_no_inference(view: GraphView) -> Iterator[Finding]:
+def _find_no_inference(view: GraphView) -> Iterator[Finding]:
     """The ONNX specification: shapes follow from the graph."""
     if not view.is_inferred:
         yield Finding(
@@ -114,7 +114,7 @@ def find_no_inference(view: GraphView) -> Iterator[Finding]:
         )
 
 
-def find_open_shapes(view: GraphView) -> Iterator[Finding]:
+def _find_open_shapes(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.1 and section 10, rows 12 and 34; told where a shape becomes open."""
     for node in view.nodes:
         if node.is_folded or not view.is_registered(node) or not _has_inference(view, node):
@@ -137,7 +137,7 @@ def _has_inference(view: GraphView, node: Node) -> bool:
     return view.is_inferred and bool(onnx.defs.has(node.op_type, view.opset, ""))
 
 
-def find_external_weights(view: GraphView) -> Iterator[Finding]:
+def _find_external_weights(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.5, E19021."""
     if view.external_files:
         yield Finding(
@@ -152,7 +152,7 @@ def find_external_weights(view: GraphView) -> Iterator[Finding]:
         )
 
 
-def find_input_types(view: GraphView) -> Iterator[Finding]:
+def _find_input_types(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.1, general limits."""
     for value in view.inputs:
         if value.dtype not in (*_INPUT_TYPES, None):
@@ -166,7 +166,7 @@ def find_input_types(view: GraphView) -> Iterator[Finding]:
             )
 
 
-def find_output_types(view: GraphView) -> Iterator[Finding]:
+def _find_output_types(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.2 and section 10, row 17."""
     for value in view.outputs:
         if value.dtype == "int64":
@@ -180,7 +180,7 @@ def find_output_types(view: GraphView) -> Iterator[Finding]:
             )
 
 
-def find_names(view: GraphView) -> Iterator[Finding]:
+def _find_names(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 1.3 (name buffer), section 3.5 (E10002) and section 10, row 32."""
     for value in (*view.inputs, *view.outputs):
         if len(value.name.encode("utf-8", "replace")) > _MAX_NAME:
@@ -215,7 +215,7 @@ def find_names(view: GraphView) -> Iterator[Finding]:
             )
 
 
-def find_new_format(view: GraphView) -> Iterator[Finding]:
+def _find_new_format(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.6: CANN 5.0.4 reads files with ONNX 1.8."""
     if view.ir_version > _NEWEST_FORMAT:
         yield Finding(
@@ -231,16 +231,16 @@ def find_new_format(view: GraphView) -> Iterator[Finding]:
 
 
 RULES: Tuple[Rule, ...] = (
-    find_several_opsets,
-    find_unofficial_opset,
-    find_no_input,
-    find_open_inputs,
-    find_zero_sizes,
-    find_no_inference,
-    find_open_shapes,
-    find_external_weights,
-    find_input_types,
-    find_output_types,
-    find_names,
-    find_new_format,
+    _find_several_opsets,
+    _find_unofficial_opset,
+    _find_no_input,
+    _find_open_inputs,
+    _find_zero_sizes,
+    _find_no_inference,
+    _find_open_shapes,
+    _find_external_weights,
+    _find_input_types,
+    _find_output_types,
+    _find_names,
+    _find_new_format,
 )

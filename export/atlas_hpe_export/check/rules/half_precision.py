@@ -32,7 +32,7 @@ _ARITHMETIC = frozenset({"Add", "Sub", "Mul", "Div", "MatMul", "Mod", "Pow", "Ge
 _SHAPE_ONLY = ("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Transpose", "Slice")
 
 
-def find_constants(view: GraphView) -> Iterator[Finding]:
+def _find_constants(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.2 and section 10, row 6; networks.md section 1."""
     for value in view.constants:
         readers = [node for node, dtype in _readers(value) if dtype in _FLOATS]
@@ -149,7 +149,7 @@ def _inexact(reader: Node, value: Value, array: np.ndarray) -> Optional[Finding]
     )
 
 
-def find_index_arithmetic(view: GraphView) -> Iterator[Finding]:
+def _find_index_arithmetic(view: GraphView) -> Iterator[Finding]:
     """networks.md section 1: the flat index of a maximum, turned into a float."""
     for node in view.nodes_of("Cast"):
         result = node.output(0)
@@ -187,7 +187,7 @@ def _trace_back(node: Node) -> Optional[Node]:
     return None
 
 
-def find_squares(view: GraphView) -> Iterator[Finding]:
+def _find_squares(view: GraphView) -> Iterator[Finding]:
     """networks.md section 1: the square inside a layer norm."""
     for node in view.nodes_of("Pow", "Mul"):
         result = node.output(0)
@@ -215,7 +215,7 @@ def _is_square(node: Node) -> bool:
     return array is not None and array.size == 1 and float(array.reshape(-1)[0]) == 2.0
 
 
-def find_exponentials(view: GraphView) -> Iterator[Finding]:
+def _find_exponentials(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 10, row 6: exp leaves float16 early."""
     for node in view.nodes_of("Exp"):
         data = node.input(0)
@@ -241,8 +241,8 @@ def _is_never_positive(maker: Node) -> bool:
 
 
 RULES: Tuple[Rule, ...] = (
-    find_constants,
-    find_index_arithmetic,
-    find_squares,
-    find_exponentials,
+    _find_constants,
+    _find_index_arithmetic,
+    _find_squares,
+    _find_exponentials,
 )

@@ -17,7 +17,7 @@ _CONV_ATTRIBUTES = ("kernel_shape", "pads", "strides", "dilations")
 _SPATIAL = ("Conv", "ConvTranspose", "MaxPool", "AveragePool")
 
 
-def find_bare_convs(view: GraphView) -> Iterator[Finding]:
+def _find_bare_convs(view: GraphView) -> Iterator[Finding]:
     """The operator's notes, Conv: one of four attributes must be there."""
     for node in view.nodes_of("Conv"):
         if not any(name in node.attributes for name in _CONV_ATTRIBUTES):
@@ -30,7 +30,7 @@ def find_bare_convs(view: GraphView) -> Iterator[Finding]:
             )
 
 
-def find_ranks(view: GraphView) -> Iterator[Finding]:
+def _find_ranks(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.7: 5-D kernels exist, their formats are limited; nothing beyond 5-D."""
     for node in view.nodes_of(*_SPATIAL):
         data = node.input(0)
@@ -58,7 +58,7 @@ def find_ranks(view: GraphView) -> Iterator[Finding]:
             )
 
 
-def find_transposed_convs(view: GraphView) -> Iterator[Finding]:
+def _find_transposed_convs(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.7, ConvTranspose."""
     for node in view.nodes_of("ConvTranspose"):
         if node.integers("kernel_shape") is None:
@@ -79,7 +79,7 @@ def find_transposed_convs(view: GraphView) -> Iterator[Finding]:
             )
 
 
-def find_batch_norms(view: GraphView) -> Iterator[Finding]:
+def _find_batch_norms(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.7 and section 10, row 15; networks.md section 1."""
     for node in view.nodes_of("BatchNormalization"):
         extra = any(value is not None for value in node.outputs[1:])
@@ -107,7 +107,7 @@ def find_batch_norms(view: GraphView) -> Iterator[Finding]:
             )
 
 
-def find_max_pools(view: GraphView) -> Iterator[Finding]:
+def _find_max_pools(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.7, MaxPool."""
     for node in view.nodes_of("MaxPool"):
         if node.output(1) is not None:
@@ -128,7 +128,7 @@ def find_max_pools(view: GraphView) -> Iterator[Finding]:
             )
 
 
-def find_large_pools(view: GraphView) -> Iterator[Finding]:
+def _find_large_pools(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.7, AveragePool, and section 10, row 14."""
     for node in view.nodes_of("AveragePool"):
         area = 1
@@ -149,10 +149,10 @@ def find_large_pools(view: GraphView) -> Iterator[Finding]:
 
 
 RULES: Tuple[Rule, ...] = (
-    find_bare_convs,
-    find_ranks,
-    find_transposed_convs,
-    find_batch_norms,
-    find_max_pools,
-    find_large_pools,
+    _find_bare_convs,
+    _find_ranks,
+    _find_transposed_convs,
+    _find_batch_norms,
+    _find_max_pools,
+    _find_large_pools,
 )

@@ -45,7 +45,7 @@ _CPU_REWRITES: Dict[str, str] = {
 }
 
 
-def find_unknown_domains(view: GraphView) -> Iterator[Finding]:
+def _find_unknown_domains(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.6: the parser's key is domain, opset and operator."""
     for node in view.nodes:
         if node.domain:
@@ -64,7 +64,7 @@ def find_unknown_domains(view: GraphView) -> Iterator[Finding]:
             )
 
 
-def find_unregistered(view: GraphView) -> Iterator[Finding]:
+def _find_unregistered(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.6: found at the model's own opset, or not at all."""
     for node in view.nodes:
         entry = view.entry_of(node)
@@ -116,7 +116,7 @@ def _unregistered(view: GraphView, node: Node, entry: Optional[OperatorEntry]) -
     )
 
 
-def find_malformed(view: GraphView) -> Iterator[Finding]:
+def _find_malformed(view: GraphView) -> Iterator[Finding]:
     """The ONNX specification of the operator, at the model's opset."""
     for node in view.nodes:
         if node.flaw is not None:
@@ -130,7 +130,7 @@ def find_malformed(view: GraphView) -> Iterator[Finding]:
             )
 
 
-def find_missing_kernels(view: GraphView) -> Iterator[Finding]:
+def _find_missing_kernels(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.5, EZ3003."""
     for node in view.nodes:
         entry = view.entry_of(node)
@@ -151,7 +151,7 @@ def find_missing_kernels(view: GraphView) -> Iterator[Finding]:
             )
 
 
-def find_cpu_only(view: GraphView) -> Iterator[Finding]:
+def _find_cpu_only(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.7 (engine_310) and section 10, row 11."""
     for node in view.nodes:
         entry = view.entry_of(node)
@@ -188,9 +188,9 @@ def _show_opsets(opsets: FrozenSet[int]) -> str:
 
 
 RULES: Tuple[Rule, ...] = (
-    find_unknown_domains,
-    find_unregistered,
-    find_malformed,
-    find_missing_kernels,
-    find_cpu_only,
+    _find_unknown_domains,
+    _find_unregistered,
+    _find_malformed,
+    _find_missing_kernels,
+    _find_cpu_only,
 )

@@ -57,7 +57,7 @@ def _is_whole_enlargement(node: Node) -> bool:
     return all(old and new and new % old == 0 for old, new in sizes)
 
 
-def find_modes(view: GraphView) -> Iterator[Finding]:
+def _find_modes(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.7, Resize and Upsample: nearest and linear only."""
     for node in view.nodes_of("Resize", "Upsample"):
         mode = node.text("mode", "nearest")
@@ -73,7 +73,7 @@ def find_modes(view: GraphView) -> Iterator[Finding]:
             )
 
 
-def find_coordinates(view: GraphView) -> Iterator[Finding]:
+def _find_coordinates(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.7, Resize: half-pixel centres only as pytorch_half_pixel."""
     for node in view.nodes_of("Resize"):
         coordinates = _coordinates(view, node)
@@ -81,7 +81,7 @@ def find_coordinates(view: GraphView) -> Iterator[Finding]:
         if coordinates in _HONOURED or node.is_folded or _changes_nothing(node):
             continue
         if mode not in _REWRITES:
-            continue  # refused for its mode, see ``find_modes``
+            continue  # refused for its mode, see ``_find_modes``
         if mode == "nearest" and _is_asymmetric_floor(view, node):
             continue
         rewrite = _REWRITES[mode] if coordinates == "half_pixel" else None
@@ -100,7 +100,7 @@ def find_coordinates(view: GraphView) -> Iterator[Finding]:
         )
 
 
-def find_nearest_rounding(view: GraphView) -> Iterator[Finding]:
+def _find_nearest_rounding(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.7, Resize: nearest_mode is not followed."""
     for node in view.nodes_of("Resize"):
         if node.text("mode", "nearest") != "nearest" or node.is_folded:
@@ -119,7 +119,7 @@ def find_nearest_rounding(view: GraphView) -> Iterator[Finding]:
         )
 
 
-def find_volumes(view: GraphView) -> Iterator[Finding]:
+def _find_volumes(view: GraphView) -> Iterator[Finding]:
     """ascend.md section 3.7, Resize: 5-D only linear, with two of the coordinate rules."""
     for node in view.nodes_of("Resize"):
         data = node.input(0)
@@ -137,4 +137,4 @@ def find_volumes(view: GraphView) -> Iterator[Finding]:
             )
 
 
-RULES: Tuple[Rule, ...] = (find_modes, find_coordinates, find_nearest_rounding, find_volumes)
+RULES: Tuple[Rule, ...] = (_find_modes, _find_coordinates, _find_nearest_rounding, _find_volumes)

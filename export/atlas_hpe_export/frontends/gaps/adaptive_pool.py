@@ -15,7 +15,7 @@ import numpy as np
 import onnx_ir as ir
 
 from atlas_hpe_export.frontends.gaps.fill import fixed_shape, tensor_inputs
-from atlas_hpe_export.graph import GraphBuilder, attribute_of, dtype_of
+from atlas_hpe_export.graph import GraphBuilder, dtype_of
 
 __all__ = ["fill_average_pool", "fill_max_pool", "pooling_windows"]
 
@@ -76,7 +76,7 @@ def _read(node: ir.Node) -> Tuple[ir.Value, List[Tuple[int, Windows]]]:
     value = tensor_inputs(node, 1)[0]
     count = 1 if node.op_type.endswith("1d") else 2
     sizes = fixed_shape(value)[-count:]
-    cells = attribute_of(node, "output_size", None) or fixed_shape(node.outputs[0])[-count:]
+    cells = node.attributes["output_size"].as_ints()
     return value, [(size, pooling_windows(size, n)) for size, n in zip(sizes, cells)]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from atlas_hpe_export.frontends.gaps.fill import fixed_shape, tensor_inputs
+from atlas_hpe_export.frontends.gaps.fill import tensor_inputs
 from atlas_hpe_export.graph import GraphBuilder, attribute_of, dtype_of
 
 __all__ = ["fill_affine_grid"]
@@ -18,15 +18,14 @@ __all__ = ["fill_affine_grid"]
 def fill_affine_grid(node: ir.Node, builder: GraphBuilder) -> ir.Value:
     """Theta (N, 2, 3) -> (N, H, W, 2), or (N, 3, 4) -> (N, D, H, W, 3)."""
     theta = tensor_inputs(node, 1)[0]
-    pictures = attribute_of(node, "size", None)  # (N, C, H, W)
-    sizes = pictures[2:] if pictures else fixed_shape(node.outputs[0])[1:-1]
+    batch, _, *sizes = node.attributes["size"].as_ints()  # (N, C, H, W)
     corners = bool(attribute_of(node, "align_corners", 0))
     axes = [_positions(size, corners) for size in sizes]
     points = [axis.ravel() for axis in reversed(np.meshgrid(*axes, indexing="ij"))]
     base = np.stack([*points, np.ones_like(points[0])], axis=1).astype(dtype_of(theta))
     columns = builder.op("Transpose", theta, attributes={"perm": [0, 2, 1]})
     grid = builder.op("MatMul", builder.constant(base), columns)
-    return builder.op("Reshape", grid, builder.ints(fixed_shape(theta)[0], *sizes, len(sizes)))
+    return builder.op("Reshape", grid, builder.ints(batch, *sizes, len(sizes)))
 
 
 def _positions(size: int, corners: bool) -> np.ndarray:

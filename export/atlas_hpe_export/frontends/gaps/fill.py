@@ -11,7 +11,7 @@ from atlas_hpe_export.graph import GraphBuilder, shape_of
 __all__ = ["Fill", "GapError", "fixed_shape", "tensor_inputs"]
 
 #: Placeholder and a builder -> the value of its first output. Raises ``GapError`` where that can't
-#: be written. A number that the tracer does not know is missing from the attributes.
+#: be written.
 Fill = Callable[[ir.Node, GraphBuilder], ir.Value]
 
 

@@ -101,12 +101,13 @@ def _note_type(place: str, value: torch._C.Value) -> Dict[str, Number]:
 
 
 def _read_number(value: torch._C.Value, kind: str) -> Optional[Number]:
-    """None for None, for text, and for a size that the tracer computes from another shape."""
+    """None for None and for text.
+
+    Raises:
+        torch.onnx.errors.SymbolicValueError: It is computed in the graph.
+    """
     descriptor = _DESCRIPTORS.get(re.sub(r"^Optional\[(.*)\]$", r"\1", kind))
     if descriptor is None:
         return None
-    try:
-        number = symbolic_helper._parse_arg(value, descriptor)  # type: ignore[arg-type]
-    except torch.onnx.errors.SymbolicValueError:
-        return None
+    number = symbolic_helper._parse_arg(value, descriptor)  # type: ignore[arg-type]
     return cast(Optional[Number], number)
