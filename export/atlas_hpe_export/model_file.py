@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Tuple, Union
 
+import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
 
@@ -15,7 +16,7 @@ from atlas_hpe.onnx_file import OnnxSummary, read_onnx_summary
 from atlas_hpe_export.onnx_bounds import MAX_MODEL_BYTES, check_functions, load_external_data
 from atlas_hpe_export.wording import first_line
 
-__all__ = ["load_onnx"]
+__all__ = ["load_onnx", "read_tensor"]
 
 
 def load_onnx(path: Union[str, Path]) -> Tuple[OnnxSummary, onnx.ModelProto]:
@@ -55,6 +56,22 @@ def load_onnx(path: Union[str, Path]) -> Tuple[OnnxSummary, onnx.ModelProto]:
     check_functions(path, model)
     load_external_data(path, model)
     return summary, model
+
+
+def read_tensor(tensor: onnx.TensorProto) -> np.ndarray:
+    """The values of a tensor that is in memory.
+
+    Raises:
+        ModelFileError: It does not hold the values that its shape and type ask for.
+    """
+    try:
+        return onnx.numpy_helper.to_array(tensor)
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise ModelFileError(
+            f"the constant '{tensor.name[:80]}' of the model is damaged",
+            why=first_line(error)[:200],
+            fix="export or copy the model again",
+        ) from error
 
 
 def _check_size(path: Path) -> None:

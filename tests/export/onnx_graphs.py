@@ -6,13 +6,17 @@ from typing import Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 import onnx
+import pytest
 from onnx import helper, numpy_helper
 
+from atlas_hpe.errors import CheckFailedError
 from atlas_hpe_export.graph import Guard, as_ir, as_proto
 from atlas_hpe_export.lowering import LADDER, lower
 from atlas_hpe_export.runners import run_model
 
 IR_VERSION = 10  # of ONNX 1.16, the release of opset 21
+
+RNG = np.random.default_rng(0)
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -89,3 +93,25 @@ def lowered(model: onnx.ModelProto, feeds: Arrays, *, share: float = 1e-6) -> on
 def operators(model: onnx.ModelProto) -> Sequence[str]:
     """Operators in order, Constant nodes aside."""
     return [node.op_type for node in model.graph.node if node.op_type != "Constant"]
+
+
+def draw(*shape: int, dtype: str = "float32") -> np.ndarray:
+    """Normal noise, or integers of up to ten; booleans are even."""
+    if dtype == "bool":
+        return RNG.integers(0, 2, shape).astype(bool)
+    if dtype.startswith("float"):
+        return RNG.standard_normal(shape).astype(dtype)
+    low = 0 if dtype.startswith("u") else -9
+    return RNG.integers(low, 10, shape).astype(dtype)
+
+
+def ints(*numbers: int) -> np.ndarray:
+    """Sizes, axes or pads."""
+    return np.array(numbers, np.int64)
+
+
+def refused(model: onnx.ModelProto, **feeds: np.ndarray) -> str:
+    """Run the ladder on a model that it has to refuse; the nodes and the reasons."""
+    with pytest.raises(CheckFailedError, match="no form at opset 11") as caught:
+        lowered(model, feeds)
+    return str(caught.value.where)

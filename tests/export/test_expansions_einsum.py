@@ -118,6 +118,19 @@ def test_attention_is_two_matrix_products_on_the_ai_core() -> None:
         assert off_the_cores(lowered(model, feeds, share=1e-5)) == [], equation
 
 
+@pytest.mark.parametrize(
+    ("equation", "emitted"),
+    [
+        ("ncthw,ncw->nct", ["ReduceSum", "Reshape", "MatMul", "Reshape"]),
+        ("ncw,ncthw->nct", ["ReduceSum", "Reshape", "Transpose", "MatMul", "Reshape"]),
+    ],
+)
+def test_axes_of_one_operand_are_summed_before_the_product(equation: str, emitted: list) -> None:
+    shapes = {"ncw": (1, 2, 5), "ncthw": (1, 2, 3, 4, 5)}
+    arrays = [draw(*shapes[term]) for term in equation.split("->")[0].split(",")]
+    assert list(operators(lowered(*einsum_model(equation, arrays), share=1e-5))) == emitted
+
+
 def test_unknown_sizes_are_refused() -> None:
     model, feeds = einsum_model("ij,jk->ik", [draw(2, 3), draw(3, 4)])
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "rows"

@@ -53,7 +53,7 @@ def test_some_axes_become_all(mode: str, axes: list, target: dict) -> None:
 @given(
     mode=st.sampled_from(SMOOTH),
     policy=st.sampled_from(["stretch", "not_larger", "not_smaller"]),
-    sizes=st.tuples(st.integers(2, 20), st.integers(2, 20)),
+    sizes=st.tuples(st.integers(1, 20), st.integers(1, 20)),
     axes=st.sampled_from([[2, 3], [3, 2]]),
     coordinates=st.sampled_from(
         ["half_pixel", "asymmetric", "align_corners", "pytorch_half_pixel"]
@@ -77,10 +77,31 @@ def test_nearest_keeps_its_aspect_ratio_where_sizes_are_whole(policy: str) -> No
     assert list(operators(after)) == ["Resize"]
 
 
-def test_nearest_at_a_rounded_size_is_refused() -> None:
-    what = {"sizes": [13, 15], "mode": "nearest", "axes": [2, 3]}
-    model = resize_model(keep_aspect_ratio_policy="not_larger", **what)
+def test_a_scale_whose_last_bit_is_missing_still_makes_the_size() -> None:
+    """31 / 7 in float32 times 7 is a little less than 31."""
+    assert np.floor(np.float32(7) * np.float32(31 / 7)) == 30
+    after = resized(sizes=[31], mode="nearest", axes=[2], keep_aspect_ratio_policy="not_larger")
+    assert list(operators(after)) == ["Resize"]
+
+
+@pytest.mark.parametrize("mode", [{"mode": "nearest"}, {}])
+def test_nearest_at_a_rounded_size_is_refused(mode: dict) -> None:
+    model = resize_model(sizes=[13, 15], axes=[2, 3], keep_aspect_ratio_policy="not_larger", **mode)
     assert "no form at opset 13" in refusal(model, {"x": X})
+
+
+@pytest.mark.parametrize("axes", [None, [0, 1, 2, 3]])
+def test_cut_regions(axes: object) -> None:
+    roi = np.array([0, 0, 0.2, 0.1, 1, 1, 0.8, 0.9], np.float32)
+    constants = {"roi": roi, "scales": np.array([1, 1, 1.5, 2], np.float32)}
+    what = {"coordinate_transformation_mode": "tf_crop_and_resize", "antialias": 0}
+    if axes is not None:
+        what["axes"] = axes
+    model = one_node("Resize", {"x": X}, opset=18, constants=constants, mode="linear", **what)
+    if axes is None:
+        assert list(operators(lowered(model, {"x": X}))) == ["Resize"]
+    else:
+        assert "cuts regions along some of its axes" in refusal(model, {"x": X})
 
 
 @pytest.mark.parametrize("outside", [0, 1])

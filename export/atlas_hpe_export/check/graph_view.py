@@ -12,9 +12,9 @@ from typing import Dict, Iterator, List, Optional, Tuple
 import numpy as np
 import onnx
 
-from atlas_hpe.errors import ModelFileError
 from atlas_hpe_export.check.finding import OPERATOR_NOTES, Finding
 from atlas_hpe_export.check.operators import OperatorEntry, OperatorTable
+from atlas_hpe_export.model_file import read_tensor
 
 __all__ = ["GraphView", "Node", "Value"]
 
@@ -100,14 +100,7 @@ class Value:
         """
         if self.tensor is None or self.tensor.data_location == onnx.TensorProto.EXTERNAL:
             return None
-        try:
-            return onnx.numpy_helper.to_array(self.tensor)
-        except (ValueError, TypeError, KeyError, OverflowError) as error:
-            raise ModelFileError(
-                f"the constant '{self.name[:80]}' of the model is damaged",
-                why=str(error).strip()[:200],
-                fix="export or copy the model again",
-            ) from error
+        return read_tensor(self.tensor)
 
 
 @dataclass(eq=False)

@@ -66,8 +66,8 @@ def _resize(node: ir.Node, builder: GraphBuilder) -> Outcome:
     if roi is not None and scales is not None:
         return None
     empty = builder.constant(np.zeros(0, np.float32))
-    inputs = [data, empty if roi is None else roi, empty if scales is None else scales]
-    return restate(node, builder, inputs if sizes is None else [*inputs, sizes])
+    roi, scales = empty if roi is None else roi, empty if scales is None else scales
+    return restate(node, builder, [data, roi, scales, sizes])
 
 
 def _quantize(node: ir.Node, builder: GraphBuilder) -> Outcome:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import onnx_ir as ir
 from onnx_ir import DataType
 
@@ -53,16 +52,13 @@ def _reshape(node: ir.Node, builder: GraphBuilder) -> Outcome:
     """With ``allowzero`` a zero is a size of zero; without, it is the size of the input there."""
     if not attribute_of(node, "allowzero", 0):
         return keep_if_old(node, builder)
-    data, target = node.inputs
-    sizes = constant_of(target)
+    target = constant_of(node.inputs[1])
+    sizes = shape_of(node.outputs[0]) if target is None else tuple(target)
     if sizes is None:
-        static = shape_of(node.outputs[0])
-        if static is None:
-            return Refusal("with allowzero its shape has to be constant")
-        sizes, target = np.array(static), builder.ints(*static)
-    if (sizes == 0).any():
+        return Refusal("with allowzero its shape has to be known")
+    if 0 in sizes:
         return Refusal("it makes a tensor without elements")
-    return restate(node, builder, [data, target], without=["allowzero"])
+    return restate(node, builder, node.inputs, without=["allowzero"])
 
 
 STEP = OpsetStep(

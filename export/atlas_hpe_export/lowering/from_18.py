@@ -53,10 +53,7 @@ def _say_sizes(node: ir.Node, builder: GraphBuilder) -> Outcome:
         return Refusal("the size that it splits is not static")
     size = shape[attribute_of(node, "axis", 0)]
     part = -(-size // count)
-    rest = size - part * (count - 1)
-    if rest < 0:
-        return Refusal(f"{size} elements do not make {count} parts of up to {part}")
-    sizes = builder.ints(*[part] * (count - 1), rest)
+    sizes = builder.ints(*[part] * (count - 1), size - part * (count - 1))
     return restate(node, builder, [node.inputs[0], sizes], without=["num_outputs"])
 
 

@@ -32,6 +32,7 @@ import onnx
 from onnx import TensorProto, helper, inliner, numpy_helper
 
 from atlas_hpe.errors import ModelFileError
+from atlas_hpe_export.model_file import read_tensor
 from atlas_hpe_export.parity.intermediates import infer_graph
 
 __all__ = ["emulate_half"]
@@ -54,8 +55,8 @@ def emulate_half(model: onnx.ModelProto) -> onnx.ModelProto:
         model: Any ONNX model whose weights are in memory; left as it is.
 
     Raises:
-        ModelFileError: Weights in other files, sparse ones, or an operator whose output type ONNX
-            does not know.
+        ModelFileError: Weights in other files, sparse or damaged ones, or an operator whose output
+            type ONNX does not know.
     """
     if model.functions:
         model = inliner.inline_local_functions(model)
@@ -130,7 +131,7 @@ class _Emulation:
                 exact.CopyFrom(tensor)
                 exact.name = self._exact[tensor.name] = self._fresh(tensor.name + "/fp32")
             with np.errstate(over="ignore"):
-                values = numpy_helper.to_array(tensor).astype(np.float16).astype(np.float32)
+                values = read_tensor(tensor).astype(np.float16).astype(np.float32)
             tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
 
     def _reroute_inputs(self, node: onnx.NodeProto) -> None:

@@ -7,6 +7,7 @@ from typing import Dict, Iterator, List, Mapping, Optional, Sequence, Set, Tuple
 
 import numpy as np
 import onnx
+from google.protobuf.message import EncodeError
 from onnx import TensorProto, helper
 
 from atlas_hpe.errors import ModelFileError
@@ -28,6 +29,12 @@ __all__ = [
 
 _FLOAT_BYTES = 4
 _MAX_GROUP_BYTES = 256 << 20
+_INFERENCE_ERRORS = (
+    onnx.shape_inference.InferenceError,
+    onnx.defs.SchemaError,
+    EncodeError,
+    ValueError,
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ def infer_graph(model: onnx.ModelProto) -> onnx.GraphProto:
     """
     try:
         return onnx.shape_inference.infer_shapes(model, data_prop=True).graph
-    except (onnx.shape_inference.InferenceError, onnx.defs.SchemaError, ValueError) as error:
+    except _INFERENCE_ERRORS as error:
         raise ModelFileError(
             "the shapes of the graph can't be inferred",
             why=first_line(error),

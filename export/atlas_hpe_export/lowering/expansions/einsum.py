@@ -56,9 +56,9 @@ def expand_einsum(node: ir.Node, builder: GraphBuilder) -> Outcome:
         return UNKNOWN_SHAPE
     try:
         equation = read_equation(attribute_of(node, "equation", ""), [len(item) for item in shapes])
-        sizes = _match_sizes(equation.terms, shapes)
     except ValueError as error:
         return Refusal(str(error))
+    sizes = _match_sizes(equation.terms, shapes)
     operands = []
     for value, term in zip(values, equation.terms):
         operand = _drop_broadcast(_Operand(value, term), sizes, builder)
@@ -77,12 +77,7 @@ def _match_sizes(terms: Sequence[str], shapes: Sequence[Sequence[int]]) -> _Size
     sizes: _Sizes = {}
     for term, shape in zip(terms, shapes):
         for letter, size in zip(term, shape):
-            known = sizes.get(letter, 1)
-            if 1 not in (known, size) and known != size:
-                raise ValueError(f"its axis '{letter}' has {known} elements and {size}")
-            if term.count(letter) > 1 and shape[term.index(letter)] != size:
-                raise ValueError(f"the diagonal of '{term}' is not that of a square")
-            sizes[letter] = max(known, size)
+            sizes[letter] = max(size, sizes.get(letter, 1))  # 1 broadcasts
     return sizes
 
 

@@ -42,8 +42,6 @@ def read_equation(equation: str, ranks: Sequence[int]) -> EinsumEquation:
     spelt, widest = [], 0
     for term, rank in zip(terms, ranks):
         hidden = rank - len(term.replace(_ELLIPSIS, "")) if _ELLIPSIS in term else 0
-        if not 0 <= hidden <= len(_PRIVATE):
-            raise ValueError(f"the term '{term}' does not fit {rank} axes")
         # An ellipsis broadcasts from the right, so its last axis always has the same letter.
         spelt.append(term.replace(_ELLIPSIS, _PRIVATE[len(_PRIVATE) - hidden :]))
         widest = max(widest, hidden)

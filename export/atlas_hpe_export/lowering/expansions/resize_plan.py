@@ -33,12 +33,7 @@ class ResizePlan:
     @property
     def resized(self) -> Tuple[int, ...]:
         """Axes that change."""
-        every = range(len(self.scales))
-        return tuple(at for at in every if self.scales[at] != 1 or not self.keeps_size(at))
-
-    def keeps_size(self, axis: int) -> bool:
-        """Whether an axis has as many elements before as after."""
-        return self.in_sizes[axis] == self.out_sizes[axis]
+        return tuple(at for at, scale in enumerate(self.scales) if scale != 1)
 
 
 def read_resize(node: ir.Node, in_sizes: Tuple[int, ...]) -> Optional[ResizePlan]:
@@ -48,7 +43,7 @@ def read_resize(node: ir.Node, in_sizes: Tuple[int, ...]) -> Optional[ResizePlan
     """
     inputs = [*node.inputs, None, None, None]
     rank = len(in_sizes)
-    axes = [axis % rank for axis in attribute_of(node, "axes", list(range(rank)))]
+    axes = attribute_of(node, "axes", list(range(rank)))
     given_scales, given_sizes = constant_of(inputs[2]), constant_of(inputs[3])
     scales, out_sizes = [1.0] * rank, list(in_sizes)
     if given_sizes is not None and given_sizes.size:
