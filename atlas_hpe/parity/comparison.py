@@ -171,6 +171,8 @@ def _longer_side_px(card: Optional[ModelCard]) -> int:
 
 
 def _find_limits(tolerance: Tolerance, side_px: int) -> JointLimits:
+    if not side_px:
+        return JointLimits(None, None)  # without a card there is no joint to judge
     return JointLimits(
         median_px=_finite(tolerance.joint_median * side_px),
         max_px=_finite(tolerance.joint * side_px),

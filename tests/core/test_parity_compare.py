@@ -53,6 +53,12 @@ def test_a_model_is_the_same_as_itself() -> None:
     assert (tensor.max_abs, tensor.p99_abs, tensor.cosine) == (0.0, 0.0, pytest.approx(1.0))
 
 
+def test_tensors_alone_have_no_limit_in_pixels() -> None:
+    report = compare(give, give, feeds())
+    assert report.joints is None
+    assert (report.joint_limits.median_px, report.joint_limits.max_px) == (None, None)
+
+
 def test_a_moved_joint_is_measured_in_pixels_and_its_sample_named() -> None:
     given_feeds = feeds()
     given_feeds[1]["y"][0, :2] = 1000  # recognised by the edit below

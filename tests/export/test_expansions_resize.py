@@ -123,6 +123,12 @@ def test_antialias_is_a_product_with_matrices(mode: str, sizes: tuple, outside: 
         np.testing.assert_allclose(run_model(after, [{"x": X}])[0]["y"], want, atol=1e-5)
 
 
+@pytest.mark.parametrize("mode", SMOOTH)
+def test_the_only_pixel_of_pytorch_coordinates_is_the_first(mode: str) -> None:
+    coordinates = "pytorch_half_pixel"
+    resized(sizes=[1, 2, 1, 4], mode=mode, antialias=1, coordinate_transformation_mode=coordinates)
+
+
 @pytest.mark.parametrize("mode", ALL)
 @pytest.mark.parametrize("target", [{"scales": [1, 1, 2, 3]}, {"sizes": [1, 2, 8, 5]}])
 def test_symmetric_coordinates_at_whole_sizes_are_plain(mode: str, target: dict) -> None:

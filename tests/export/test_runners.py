@@ -14,7 +14,7 @@ from atlas_hpe_export.runners import open_runner
 class TooLarge:
     """A model as protobuf treats one of more than 2 GiB."""
 
-    def SerializeToString(self) -> bytes:  # noqa: N802 - protobuf's name
+    def SerializeToString(self) -> bytes:
         raise EncodeError("Failed to serialize proto")
 
 

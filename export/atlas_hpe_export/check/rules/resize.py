@@ -16,7 +16,7 @@ _HONOURED = ("asymmetric", "align_corners", "pytorch_half_pixel")
 #: floor names: (i + 1/2) / s - 1/2 is less than 1/2 away from floor(i / s).
 _SAME_PIXELS = frozenset(
     (coordinates, rounding)
-    for coordinates in ("half_pixel",)
+    for coordinates in ("half_pixel", "pytorch_half_pixel")
     for rounding in ("round_prefer_floor", "round_prefer_ceil")
 )
 
