@@ -15,6 +15,9 @@ pytest.importorskip("onnxruntime")
 from onnx import TensorProto, helper  # noqa: E402
 from onnx_graphs import RNG, draw, ints, lowered, make_model, one_node, operators, refused  # noqa: E402
 
+from atlas_hpe_export.graph import Guard, as_ir  # noqa: E402
+from atlas_hpe_export.lowering import LADDER, lower  # noqa: E402
+
 SMALL = ["int8", "uint8", "int16", "uint16"]
 INTEGERS = [*SMALL, "int32", "int64"]
 
@@ -77,6 +80,8 @@ def test_pow_of_two_element_types(base: str, exponent: str) -> None:
     after = lowered(one_node("Pow", feeds, opset=15), feeds)
     if base == exponent and base.startswith("float"):
         assert operators(after) == ["Pow"]
+        model = one_node("Pow", feeds, opset=15)
+        assert lower(as_ir(model), LADDER, 11, Guard(model, [feeds])) == ()
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64", "float32", "float64"])

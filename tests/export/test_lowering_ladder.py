@@ -223,6 +223,20 @@ def test_what_nothing_uses_is_dropped_on_the_way() -> None:
     assert [item.domain for item in after.opset_import] == [""]
 
 
+@pytest.mark.parametrize("user", ["CastLike", "Cast"])
+def test_what_nothing_uses_is_not_refused(user: str) -> None:
+    """A loss that only gives its element type, or nothing at all."""
+    nodes = [
+        helper.make_node("NegativeLogLikelihoodLoss", ["x", "target"], ["loss"]),
+        helper.make_node("CastLike", ["x", "loss"], ["y"])
+        if user == "CastLike"
+        else helper.make_node("Cast", ["x"], ["y"], to=TensorProto.FLOAT),
+    ]
+    constants = {"target": np.array([0, 1])}
+    model = make_model(nodes, {"x": X}, ["y"], opset=15, constants=constants)
+    assert operators(lowered(model, {"x": X})) == ["Cast"]
+
+
 def test_shapes_that_the_file_does_not_hold_are_inferred() -> None:
     x = X.reshape(1, 2, 3)
     nodes = [

@@ -32,10 +32,7 @@ _ADVICE = {
     "median": "use topk or sort",
 }
 _ANY_OPERATOR = "write it with other operators, or " + _HOST
-_BRANCHES = (
-    "use torch.where for values, and fixed numbers for sizes and loops; "
-    "frontend='torchscript' keeps the branch that the example takes"
-)
+_BRANCHES = "use torch.where for values, and fixed numbers for sizes and loops"
 _OPERATOR = (
     re.compile(r"No ONNX function found for <OpOverload\(op='\w+\.(\w+)'"),
     re.compile(r"Exporting the operator '\w+::(\w+)'"),

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from atlas_hpe.errors import UsageError
 
-__all__ = ["FlatOutputs", "flatten_outputs", "is_flat", "name_outputs"]
+__all__ = ["WRAPPED", "FlatOutputs", "flatten_outputs", "is_flat", "name_outputs"]
 
 #: Attribute under which ``FlatOutputs`` keeps the network: the first part of every module path.
 WRAPPED = "network"

@@ -58,6 +58,7 @@ def lower(
             f"lowered to {opset}",
             fix=f"export the model at opset {ladder[0].version if ladder else opset} or below",
         )
+    tidy(model)  # what nothing uses need not have an older form
     infer_shapes(model)
     done: List[Step] = []
     refused: Dict[ir.Node, str] = {}
@@ -65,7 +66,6 @@ def lower(
         if opset < rung.version <= start:
             done += _descend(model, rung, guard, refused)
     _check_refusals(refused, opset)
-    tidy(model)
     _check_values(model, guard, f"going from opset {start} to {opset}")
     return tuple(done)
 

@@ -7,7 +7,7 @@ import onnx_ir as ir
 from atlas_hpe.errors import CheckFailedError
 from atlas_hpe_export.frontends.gaps.fill import GapError
 from atlas_hpe_export.frontends.gaps.placeholder import DOMAIN
-from atlas_hpe_export.frontends.gaps.symbolics import recall_types
+from atlas_hpe_export.frontends.gaps.symbolics import recall_shapes
 from atlas_hpe_export.frontends.gaps.table import GAPS
 from atlas_hpe_export.frontends.naming import copy_mark
 from atlas_hpe_export.graph import (
@@ -52,7 +52,7 @@ def _fill(node: ir.Node, builder: GraphBuilder) -> Outcome:
         return None
     if any(value.uses() or value.is_graph_output() for value in node.outputs[1:]):
         return Refusal("only its first output can be written")
-    recall_types(node)
+    recall_shapes(node)
     try:
         value = GAPS[node.op_type](node, builder)
     except GapError as error:
