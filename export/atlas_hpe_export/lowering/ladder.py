@@ -110,9 +110,8 @@ def _lower_node(node: ir.Node, builder: GraphBuilder, rung: OpsetStep) -> Outcom
     for new in builder.nodes if outcome is not None else [node]:
         news = None if new.domain else find_news(new, builder.opset)
         if news:
-            return Refusal(
-                news if new.op_type == node.op_type else f"said with {new.op_type}, {news}"
-            )
+            other = new.op_type != node.op_type
+            return Refusal(f"its older form needs {new.op_type}, and {news}" if other else news)
     return outcome
 
 

@@ -14,8 +14,9 @@ Taps and weights, with t = x - floor(x):
 Outside the picture:
 
     border      a tap outside is moved to the edge
-    reflection  r = x' mod 2 s with x' = x - low, then x <- low + s - |r - s|, where [low, low + s]
-                is [0, W - 1] with align_corners and [-1/2, W - 1/2] without; then as border
+    reflection  a tap at k is folded to low + s - |r - s| with r = (k - low) mod 2 s, where
+                [low, low + s] is [0, W - 1] with align_corners and [-1/2, W - 1/2] without;
+                then as border
     zeros       the picture gets a frame of one zero pixel, then as border on the framed picture: a
                 tap outside lands on the frame, so no comparison and no mask is needed
 
