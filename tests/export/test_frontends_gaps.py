@@ -359,7 +359,7 @@ def test_scatters_that_are_written_as_such(frontend: str) -> None:
             torch.slice_scatter(image, part, 1, 2, 3),
             torch.slice_scatter(image, part, dim=1, start=-1),
             torch.slice_scatter(image, image[:, :2] * 2.0, dim=1, step=2),
-            torch.slice_scatter(image, image[:, :0], dim=1, start=2, end=1),
+            torch.slice_scatter(image, part[:, :0], dim=1, start=2, end=1),
             torch.select_scatter(image, line, 1, -2),
             torch.select_scatter(image, image[:, 1], 1, 2),
         )
