@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from atlas_hpe.card import ModelCard, load_card
     from atlas_hpe.errors import AtlasHpeError
     from atlas_hpe.geometry import Box
+    from atlas_hpe.nets.spec import NetworkSpec
     from atlas_hpe.parity import Sample, compare, record_bundle, replay_bundle
     from atlas_hpe.poses import Frame, HandPose
     from atlas_hpe_export import check_onnx, export_onnx, run_ladder
@@ -27,6 +28,7 @@ __all__ = [
     "Frame",
     "HandPose",
     "ModelCard",
+    "NetworkSpec",
     "Pipeline",
     "Sample",
     "__version__",
@@ -48,6 +50,7 @@ __getattr__ = lazy_attributes(
         "Frame": "atlas_hpe.poses",
         "HandPose": "atlas_hpe.poses",
         "ModelCard": "atlas_hpe.card",
+        "NetworkSpec": "atlas_hpe.nets.spec",
         "Pipeline": "atlas_hpe_pipelines",
         "Sample": "atlas_hpe.parity",
         "check_onnx": "atlas_hpe_export",

@@ -14,7 +14,7 @@ __all__ = ["command"]
 @click.command("check")
 @click.argument("model")
 @click.option("--soc", default="Ascend310", show_default=True, help="Board's chip.")
-@click.option("--cann", default="6.0", show_default=True, help="Release of the board's toolchain.")
+@click.option("--cann", default="6.0", show_default=True, help="Its toolchain: 5.0, 5.1 or 6.0.")
 @click.option(
     "--inputs",
     metavar="FILE.npz",

@@ -86,4 +86,4 @@ def _list_rewrites(as_json: bool) -> None:
         emit_json(rewrites_to_dict())
         return
     for line in describe_rewrites():
-        say(line)
+        click.echo(line)

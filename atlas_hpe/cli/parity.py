@@ -224,11 +224,15 @@ def _suggest_fix(request: _Request) -> str:
 
 
 def _say_what_is_next(request: _Request) -> None:
+    from atlas_hpe.card import find_card
+
     if request.replay is not None:
         return
     if request.record is not None:
-        say_next("atlas-hpe", "parity", "MODEL", "--replay", request.record)
-    elif request.images is None:
+        say_next("atlas-hpe", "parity", request.model, "--replay", request.record)
+    if find_card(request.model) is None:
+        return  # nothing says how a picture becomes its input
+    if request.record is None and request.images is None:
         files = [request.model] if request.reference is None else [request.reference, request.model]
         say_next("atlas-hpe", "parity", *files, "--images", "FOLDER")
     say_next("atlas-hpe", "run", "VIDEO", "--model", request.model, "--out", "hands.gif")

@@ -39,7 +39,8 @@ RUNGS: Dict[str, Rung] = {
         ),
         Rung(
             "aipp",
-            f"half, fed from NV12 pictures through the arithmetic of AIPP ({_EMULATED})",
+            "half, fed from NV12 pictures through the arithmetic of AIPP; only the median joint is "
+            f"judged, as four pixels share one colour ({_EMULATED})",
             "aipp",
         ),
     )

@@ -277,6 +277,7 @@ def _job_of(
         inputs=_inputs_of(opened, card),
         card=card,
         notes=opened.notes,
+        source=opened.path,
     )
 
 

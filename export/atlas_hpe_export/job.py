@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
+import numpy as np
 import onnx
 import torch
 from torch import Tensor, nn
 
 from atlas_hpe.card import ModelCard, TensorSpec
+from atlas_hpe.errors import DeviceError, ModelFileError
 from atlas_hpe.parity import DecodeJoints, ParityReport, Sample, compare, parity_figures
 from atlas_hpe.parity.sample import Run
 from atlas_hpe_export.batchnorm import check_finite, freeze, repair_batch_norms
@@ -56,6 +58,7 @@ class ExportJob:
         notes: What was repaired before, in words.
         allow_blockers: Write the file although the compiler would refuse it.
         force: Replace a file that exists.
+        source: File that the network came from, for messages.
     """
 
     path: Path
@@ -73,6 +76,7 @@ class ExportJob:
     notes: Tuple[str, ...] = ()
     allow_blockers: bool = False
     force: bool = False
+    source: Optional[Path] = None
 
 
 #: Names of the graph's outputs -> the network that everything is held against.
@@ -151,10 +155,29 @@ def _open_reference(job: ExportJob) -> Iterator[_Reference]:
         network, names = job.network, [item.name for item in job.inputs]
         yield lambda outputs: module_runner(network, names, outputs)
     elif job.model is not None:
-        with open_runner(job.model) as run:
+        with _open_graph(job) as run:
             yield lambda outputs: run
     else:
         raise ValueError("an export needs a network or a graph")
+
+
+@contextmanager
+def _open_graph(job: ExportJob) -> Iterator[Run]:
+    """The graph as it came; a file that does not run is the user's, not ours."""
+    if job.model is None:
+        raise ValueError("there is no graph")
+    try:
+        with open_runner(job.model) as run:
+            for feed in make_feeds(job.inputs, 1):
+                run(feed)
+            yield run
+    except (ModelFileError, DeviceError) as error:
+        raise ModelFileError(
+            "ONNX Runtime does not run the model as it is",
+            where=job.source,
+            why=error.why or error.what,
+            fix=f"see what is in it: atlas-hpe check {job.source}",
+        ) from error
 
 
 def _capture(job: ExportJob, reference: _Reference, feeds: Sequence[Feeds]) -> Captured:
@@ -169,7 +192,7 @@ def _capture(job: ExportJob, reference: _Reference, feeds: Sequence[Feeds]) -> C
 
     return capture(
         job.network,
-        [item.float() if item.is_floating_point() else item for item in job.examples],
+        [torch.from_numpy(np.array(feeds[0][item.name])) for item in job.inputs],
         input_names=[item.name for item in job.inputs],
         output_names=() if job.card is None else [o.name for o in job.card.graphs[0].outputs],
         frontend=job.frontend,

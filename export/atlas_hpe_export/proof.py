@@ -87,7 +87,7 @@ def prove_board_takes(
         shown = [f"{item.node or 'the graph'}: {item.what}" for item in blockers[:_SHOWN]]
         rest = len(blockers) - _SHOWN
         raise CheckFailedError(
-            f"the compiler for {target.name} would refuse the graph; no file was written",
+            f"the graph is not fit for {target.name}; no file was written",
             where="; ".join(shown) + (f"; and {rest} more" if rest > 0 else ""),
             why=blockers[0].why,
             fix=f"{blockers[0].fix}; or write {path.name} all the same with --allow-blockers",

@@ -30,15 +30,23 @@ def module_runner(
     """A PyTorch module as a ``Runner``; names follow the order of ``forward``.
 
     Raises:
-        CheckFailedError: A run gives another number of outputs than there are names.
+        CheckFailedError: A run fails, or gives another number of outputs than there are names.
     """
     import torch
 
+    from atlas_hpe_export.frontends.explain import CAPTURE_ERRORS, explain
     from atlas_hpe_export.frontends.outputs import flatten_outputs
 
     def run(feeds: Feeds) -> Dict[str, np.ndarray]:
-        with torch.no_grad():
-            outputs = module(*[torch.from_numpy(feeds[name]) for name in input_names])
+        try:
+            with torch.no_grad():
+                outputs = module(*[torch.from_numpy(feeds[name]) for name in input_names])
+        except CAPTURE_ERRORS as error:
+            raise CheckFailedError(
+                "the network fails on an input that is compared on",
+                why=explain(error)[0],
+                fix="make forward take any input of its shapes and types",
+            ) from error
         tensors = [tensor for _, tensor in flatten_outputs(outputs)]
         if len(tensors) != len(output_names):
             raise CheckFailedError(

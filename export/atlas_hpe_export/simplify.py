@@ -55,7 +55,7 @@ def simplify(model: onnx.ModelProto, guard: Guard) -> Tuple[onnx.ModelProto, Ste
     if reason is not None:
         return model, Step("simplify", "reverted", reason)
     count = len(model.graph.node) - len(candidate.graph.node)
-    if count == 0:
+    if count <= 0:
         return model, Step("simplify", "not needed", "no node fewer")
     return candidate, Step("simplify", "applied", "fewer nodes, the same values", count)
 

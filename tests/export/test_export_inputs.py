@@ -16,7 +16,7 @@ pytest.importorskip("onnxruntime")
 from toy_networks import TOY_SPEC, example, toy_heatmaps  # noqa: E402
 
 from atlas_hpe.card import find_card, load_card  # noqa: E402
-from atlas_hpe.errors import CheckpointError  # noqa: E402
+from atlas_hpe.errors import CheckpointError, ModelFileError  # noqa: E402
 from atlas_hpe.onnx_file import read_onnx_summary  # noqa: E402
 from atlas_hpe_export import export_file, export_onnx  # noqa: E402
 from atlas_hpe_pipelines import decode_joints  # noqa: E402
@@ -105,6 +105,39 @@ def test_a_specification_from_a_factory_gives_the_file_a_card(tmp_path: Path) ->
     assert card.provenance.checkpoint == "weights.pt"
     assert card.provenance.options == {"factory": "factories:SPEC", "decode_in_graph": "yes"}
     assert card.decode.where == "graph"
+
+
+class Intrinsics(torch.nn.Module):
+    """Pixels to rays by the inverse of the camera, which is an input."""
+
+    def forward(self, pixels: torch.Tensor, camera: torch.Tensor) -> torch.Tensor:
+        return torch.matmul(pixels, torch.inverse(camera).transpose(1, 2))
+
+
+def test_a_camera_that_is_an_input_can_be_inverted(tmp_path: Path) -> None:
+    camera = torch.tensor([[[1395.0, 0, 320], [0, 1395, 240], [0, 0, 1]]])
+    traced = torch.jit.trace(Intrinsics(), (torch.rand(1, 21, 3), camera))
+    torch.jit.save(traced, str(tmp_path / "camera.pt"))
+    report = export_file(tmp_path / "camera.pt", tmp_path / "model.onnx")
+    assert report.parity.passed
+    assert "Inverse" not in read_onnx_summary(report.path).operators
+
+
+def test_a_graph_that_does_not_run_is_named_by_its_own_file(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    node = onnx.helper.make_node("Crop", ["x"], ["y"], domain="mmcv")
+    infos = [onnx.helper.make_tensor_value_info(name, 1, [1, 3, 8, 8]) for name in "xy"]
+    graph = onnx.helper.make_graph([node], "custom", infos[:1], infos[1:])
+    opsets = [onnx.helper.make_opsetid("", 11), onnx.helper.make_opsetid("mmcv", 1)]
+    onnx.save(
+        onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "custom.onnx"
+    )
+    with pytest.raises(ModelFileError, match="does not run the model as it is") as caught:
+        export_file(tmp_path / "custom.onnx", tmp_path / "model.onnx")
+    assert caught.value.where == str(tmp_path / "custom.onnx")
+    assert "mmcv" in str(caught.value.why)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_an_onnx_file_of_ours_keeps_its_card(tmp_path: Path) -> None:

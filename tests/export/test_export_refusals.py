@@ -13,9 +13,10 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 import hostile_files  # noqa: E402
-from torch import nn  # noqa: E402
+from torch import Tensor, nn  # noqa: E402
 from toy_networks import TOY_SPEC, example, toy_decode, toy_heatmaps  # noqa: E402
 
+from atlas_hpe.card import TensorSpec  # noqa: E402
 from atlas_hpe.errors import (  # noqa: E402
     AtlasHpeError,
     CheckFailedError,
@@ -26,6 +27,7 @@ from atlas_hpe.errors import (  # noqa: E402
 from atlas_hpe.nets import load_network  # noqa: E402
 from atlas_hpe.onnx_file import read_onnx_summary  # noqa: E402
 from atlas_hpe_export import export_file, export_onnx, finish, job  # noqa: E402
+from atlas_hpe_export.feeds import make_feeds  # noqa: E402
 
 
 def names_in(folder: Path) -> List[str]:
@@ -147,6 +149,24 @@ def test_a_graph_unlike_its_specification_is_not_written(tmp_path: Path) -> None
     wrong = replace(TOY_SPEC, outputs=(replace(TOY_SPEC.outputs[0], shape=(1, 21, 8, 8)),))
     with pytest.raises(CheckFailedError, match="outputs are not those of 'toy'"):
         export_onnx(toy_heatmaps(), example(), tmp_path / "toy.onnx", spec=wrong)
+    assert names_in(tmp_path) == []
+
+
+class Moody(nn.Module):
+    """Takes the first picture, and no other."""
+
+    def forward(self, image: Tensor) -> Tensor:
+        if not torch.jit.is_tracing() and not torch.compiler.is_compiling():
+            assert image[0, 0, 0, 0] == make_feeds(SPECS, 1)[0]["input"][0, 0, 0, 0], "not this one"
+        return image * 2
+
+
+SPECS = [TensorSpec("input", (1, 3, 16, 16), "float32", "NCHW")]
+
+
+def test_a_network_that_fails_on_a_later_input_is_one_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(CheckFailedError, match="not this one"):
+        export_onnx(Moody(), example(), tmp_path / "moody.onnx")
     assert names_in(tmp_path) == []
 
 

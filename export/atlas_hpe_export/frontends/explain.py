@@ -60,4 +60,7 @@ def explain(error: BaseException) -> Tuple[str, Optional[str]]:
         if match:
             name = match.group(1).lstrip("_")
             return f"the operator '{name}' has no ONNX form", _ADVICE.get(name, _ANY_OPERATOR)
+    lines = str(error).strip().splitlines()
+    if lines and "TorchScript interpreter" in lines[0]:
+        return lines[-1].strip(), None  # the traceback comes first, what failed last
     return _COLOUR.sub("", first_line(error)), None

@@ -32,7 +32,7 @@ _DTYPES = {
     "tensor(int64)": "int64",
     "tensor(bool)": "bool",
 }
-_ERRORS_ONLY = 3
+_FATAL_ONLY = 4  # errors come as exceptions, and need no second voice on the terminal
 
 
 def open_model(path: Path, options: SessionOptions) -> OnnxRuntimeSession:
@@ -54,8 +54,9 @@ def open_model(path: Path, options: SessionOptions) -> OnnxRuntimeSession:
             fix="pip install --force-reinstall onnxruntime",
         ) from error
     read_onnx_summary(path)  # refuses damaged files and weights from outside the folder
+    onnxruntime.disable_telemetry_events()  # nothing is reported home
     settings = onnxruntime.SessionOptions()
-    settings.log_severity_level = _ERRORS_ONLY
+    settings.log_severity_level = _FATAL_ONLY
     if options.threads is not None:
         settings.intra_op_num_threads = options.threads
     # Waiting threads must not spin: the other stages of a pipeline need those cores.

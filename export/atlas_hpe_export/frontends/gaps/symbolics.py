@@ -16,6 +16,7 @@ from atlas_hpe_export.frontends.gaps.table import GAPS
 
 __all__ = ["recall_shapes", "registered_symbolics"]
 
+_SAME_SIZE = ("inverse", "linalg_inv")
 #: Type in PyTorch's schema -> what the exporter calls it.
 _DESCRIPTORS = {"int": "i", "bool": "b", "float": "f", "List[int]": "is"}
 
@@ -74,10 +75,17 @@ def _make_symbolic(name: str) -> Callable[..., object]:
                 attributes[f"{argument.name}_{suffix}"] = number
         made = graph.op(f"{DOMAIN}::{name}", *inputs, outputs=len(schema.returns), **attributes)
         for new, traced in zip(made if isinstance(made, tuple) else (made,), old.outputs()):
-            new.setType(traced.type())
+            new.setType(_type_of(name, old, traced))
         return made
 
     return symbolic
+
+
+def _type_of(name: str, node: torch._C.Node, output: torch._C.Value) -> torch._C.Type:
+    """What the tracer knew; a loaded archive knows no sizes behind an inverse, its input's hold."""
+    kind = output.type()
+    unsized = isinstance(kind, torch._C.TensorType) and kind.sizes() is None
+    return next(iter(node.inputs())).type() if unsized and name in _SAME_SIZE else kind
 
 
 def _read_number(value: torch._C.Value, kind: str) -> Optional[Number]:
