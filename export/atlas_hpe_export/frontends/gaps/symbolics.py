@@ -81,7 +81,7 @@ def _make_symbolic(name: str) -> Callable[..., object]:
     return symbolic
 
 
-def _type_of(name: str, node: torch._C.Node, output: torch._C.Value) -> torch._C.Type:
+def _type_of(name: str, node: torch._C.Node, output: torch._C.Value) -> torch._C.JitType:
     """What the tracer knew; a loaded archive knows no sizes behind an inverse, its input's hold."""
     kind = output.type()
     unsized = isinstance(kind, torch._C.TensorType) and kind.sizes() is None
