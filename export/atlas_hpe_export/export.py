@@ -87,9 +87,10 @@ def export_file(
         decode_in_graph=decode_in_graph,
         allow_blockers=allow_blockers,
     )
-    card = _card_of(opened, name, licence, attribution, options)
+    origin = _origin_of(opened, licence, attribution, options)
+    card = _card_of(opened, name, origin)
     _check_card_options(card, decode_in_graph, licence, attribution)
-    job = _job_of(opened, card, out_path, found_target)
+    job = _job_of(opened, origin, card, out_path, found_target)
     return run_export(
         replace(
             job,
@@ -151,19 +152,19 @@ def export_onnx(
         raise UsageError("there are no joints without a specification", fix="pass spec=")
     path = check_out_path(path, [".onnx"], force=force)
     examples = _list_examples(example_inputs)
-    card = None
-    if spec is not None:
-        options = _name_options(
-            frontend=frontend, decode_in_graph=decode_in_graph, allow_blockers=allow_blockers
-        )
-        card = build_card(spec, name, _describe_origin(spec.name, licence, attribution, options))
+    options = _name_options(
+        frontend=frontend, decode_in_graph=decode_in_graph, allow_blockers=allow_blockers
+    )
+    network = type(module).__name__ if spec is None else spec.name
+    origin = _describe_origin(network, licence, attribution, options)
+    card = None if spec is None else build_card(spec, name, origin)
     _check_card_options(card, decode_in_graph, licence, attribution)
     return run_export(
         ExportJob(
             path=path,
             target=found_target,
+            origin=origin,
             network=_copy(module),
-            examples=examples,
             inputs=_describe_examples(examples, spec),
             card=card,
             frontend=frontend,
@@ -225,27 +226,31 @@ def _name_options(**options: Union[str, bool, None]) -> Dict[str, str]:
     }
 
 
-def _card_of(
+def _card_of(opened: ExportInput, name: Optional[str], origin: Provenance) -> Optional[ModelCard]:
+    """The card as far as it is known before the export; an ONNX file of ours keeps its own."""
+    if opened.spec is not None:
+        return build_card(opened.spec, name, origin)
+    if opened.card is not None:
+        return replace(opened.card, name=name or opened.card.name, provenance=origin)
+    return None
+
+
+def _origin_of(
     opened: ExportInput,
-    name: Optional[str],
     licence: Optional[str],
     attribution: Sequence[str],
     options: Dict[str, str],
-) -> Optional[ModelCard]:
-    """The card as far as it is known before the export; an ONNX file of ours keeps its own."""
+) -> Provenance:
+    """Where the network comes from; an ONNX file of ours says it itself."""
+    network = opened.path.stem if opened.network is None else type(opened.network).__name__
     if opened.spec is not None:
-        origin = _describe_origin(opened.spec.name, licence, attribution, options)
-        card = build_card(opened.spec, name, origin)
+        network = opened.spec.name
     elif opened.card is not None:
         known = opened.card.provenance
-        origin = _describe_origin(
-            known.network, licence or known.licence, attribution or known.attribution, options
-        )
-        card = replace(opened.card, name=name or opened.card.name, provenance=origin)
-    else:
-        return None
-    origin = replace(card.provenance, checkpoint=opened.path.name, checkpoint_sha256=opened.sha256)
-    return replace(card, provenance=origin)
+        network = known.network
+        licence, attribution = licence or known.licence, attribution or known.attribution
+    origin = _describe_origin(network, licence, attribution, options)
+    return replace(origin, checkpoint=opened.path.name, checkpoint_sha256=opened.sha256)
 
 
 def _describe_origin(
@@ -264,16 +269,20 @@ def _describe_origin(
 
 
 def _job_of(
-    opened: ExportInput, card: Optional[ModelCard], path: Path, target: Target
+    opened: ExportInput,
+    origin: Provenance,
+    card: Optional[ModelCard],
+    path: Path,
+    target: Target,
 ) -> ExportJob:
     """What the file says of the job; the rest is the caller's choice."""
     return ExportJob(
         path=path,
         target=target,
+        origin=origin,
         network=opened.network,
         program=opened.program,
         model=opened.model,
-        examples=opened.examples,
         inputs=_inputs_of(opened, card),
         card=card,
         notes=opened.notes,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import platform
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Dict, Iterable, Optional, Tuple
@@ -28,6 +30,7 @@ from atlas_hpe_export.targets import Target
 from atlas_hpe_export.wording import show_specs
 
 __all__ = [
+    "BUILD_METADATA_KEY",
     "build_card",
     "check_interface",
     "hash_graph",
@@ -36,6 +39,8 @@ __all__ = [
     "write_checked",
 ]
 
+#: Where a file without a card keeps how it was made, as JSON.
+BUILD_METADATA_KEY = "atlas_hpe.build"
 _TOOLS = ("torch", "onnx", "onnxscript", "onnx-ir", "onnxsim", "onnxruntime", "numpy")
 
 
@@ -100,10 +105,13 @@ def write_checked(
     path: Path,
     *,
     card: Optional[ModelCard],
+    build: Provenance,
     target: Target,
     force: bool,
 ) -> OnnxSummary:
     """Write the model with its card, read it back, and only then give it its name.
+
+    The build record is in the card; a file without a card keeps it under ``BUILD_METADATA_KEY``.
 
     Raises:
         OutputError: The file can't be written.
@@ -112,6 +120,9 @@ def write_checked(
     del model.metadata_props[:]
     if card is not None:
         onnx.helper.set_model_props(model, {CARD_METADATA_KEY: card_to_json(card)})
+    else:
+        record = json.dumps(asdict(build), indent=2, sort_keys=True)
+        onnx.helper.set_model_props(model, {BUILD_METADATA_KEY: record})
     with AtomicFile(path, force=force) as file:
         file.write(model.SerializeToString())
         file.flush()

@@ -10,9 +10,9 @@ from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 import numpy as np
 import onnx
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from atlas_hpe.card import ModelCard, TensorSpec
+from atlas_hpe.card import ModelCard, Provenance, TensorSpec
 from atlas_hpe.errors import DeviceError, ModelFileError
 from atlas_hpe.parity import DecodeJoints, ParityReport, Sample, compare, parity_figures
 from atlas_hpe.parity.sample import Run
@@ -47,10 +47,9 @@ class ExportJob:
         network: Module that may be changed: a copy, or one built for this; None for ONNX.
         program: The exported program that ``network`` belongs to, None for the other kinds.
         model: The ONNX model to start from, None where there is a network.
-        examples: Positional inputs on the CPU.
-        inputs: The inputs as the graph shall have them.
-        card: Card with the network's contract and its origin; the build record is filled in here.
-            None for a file without a card.
+        inputs: The inputs as the graph shall have them, in the order of ``forward``.
+        origin: Where the network comes from; the build record is filled in here.
+        card: Card with the network's contract, None for a file without a card.
         frontend: Key of ``FRONTENDS``, or ``"auto"``.
         decode_in_graph: Append the decoding of the card to the graph.
         decode_joints: Joints from outputs, None for parity in tensors only.
@@ -63,10 +62,10 @@ class ExportJob:
 
     path: Path
     target: Target
+    origin: Provenance
     network: Optional[nn.Module] = None
     program: Optional[torch.export.ExportedProgram] = None
     model: Optional[onnx.ModelProto] = None
-    examples: Tuple[Tensor, ...] = ()
     inputs: Tuple[TensorSpec, ...] = ()
     card: Optional[ModelCard] = None
     frontend: str = "auto"
@@ -116,9 +115,12 @@ def run_export(job: ExportJob) -> ExportReport:
             decode_joints=job.decode_joints,
             path=job.path,
         )
+    build = _record_build(job, model, captured.frontend, fitted, parity)
     if card is not None:
-        card = _record_build(card, job, model, captured.frontend, fitted, parity)
-    summary = write_checked(model, job.path, card=card, target=job.target, force=job.force)
+        card = replace(card, provenance=build)
+    summary = write_checked(
+        model, job.path, card=card, build=build, target=job.target, force=job.force
+    )
     return ExportReport(
         path=job.path,
         card=card,
@@ -237,17 +239,16 @@ def _list_applied(steps: Sequence[Step]) -> Tuple[str, ...]:
 
 
 def _record_build(
-    card: ModelCard,
     job: ExportJob,
     model: onnx.ModelProto,
     frontend: str,
     steps: Sequence[Step],
     parity: ParityReport,
-) -> ModelCard:
+) -> Provenance:
     """Everything that somebody needs to know who has the file and nothing else."""
     not_applied = [step for step in steps if step.status in ("refused", "reverted", "skipped")]
-    provenance = replace(
-        card.provenance,
+    return replace(
+        job.origin,
         frontend=frontend or None,
         rewrites=_list_applied(steps),
         refused=tuple(f"{step.name}: {step.status}, {step.reason}" for step in not_applied),
@@ -256,7 +257,6 @@ def _record_build(
         graph_sha256=hash_graph(model),
         parity=parity_figures(parity),
     )
-    return replace(card, provenance=provenance)
 
 
 def _collect_warnings(

@@ -156,6 +156,17 @@ def test_the_build_record_tells_all_that_was_done(tmp_path: Path) -> None:
     assert {"torch", "onnx", "onnx-ir", "onnxruntime"} <= set(origin.tools)
 
 
+def test_a_file_without_a_card_keeps_its_build_record(tmp_path: Path) -> None:
+    path = tmp_path / "two.onnx"
+    report = export_onnx(TwoHeads(), example(), path, frontend="torchscript")
+    record = json.loads(read_onnx_summary(path).metadata[finish.BUILD_METADATA_KEY])
+    assert record["network"] == "TwoHeads"
+    assert record["options"] == {"frontend": "torchscript"}
+    assert tuple(record["rewrites"]) == report.rewrites
+    assert record["graph_sha256"] == finish.hash_graph(onnx.load(str(path)))
+    assert record["parity"]["tensor_max_abs"] < 1e-5
+
+
 def test_a_change_that_was_undone_is_in_the_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
