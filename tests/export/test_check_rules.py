@@ -15,7 +15,7 @@ from check_pairs import F64, HALF, PAIRS, computed, conv, given, nearest, resize
 
 from atlas_hpe_export.check import check_onnx, rules
 from atlas_hpe_export.check.finding import EXPORT, LOWERING
-from atlas_hpe_export.check.operators import LOWERED
+from atlas_hpe_export.check.operators import HIGHEST_LOWERED_OPSET, LOWERED
 from atlas_hpe_export.lowering import LADDER
 
 #: Rules with tests of their own, in the files that are named after them.
@@ -57,6 +57,13 @@ def test_every_rewrite_that_a_finding_names_exists() -> None:
 def test_what_is_said_to_be_lowered_is_lowered() -> None:
     adapted = {name for step in LADDER for name in step.adapters}
     assert adapted >= LOWERED
+    assert LADDER[0].version == HIGHEST_LOWERED_OPSET
+
+
+def test_a_model_above_the_ladder_is_not_sent_to_export() -> None:
+    proto = model([node("Relu", "x", "y")], opset=22)
+    (finding,) = findings_of(proto, "not-registered")
+    assert (finding.fix, finding.rewrite) == ("write the model again at opset 21 or below", None)
 
 
 @pytest.mark.parametrize("rule", PAIRS)

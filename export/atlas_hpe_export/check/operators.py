@@ -29,6 +29,7 @@ from atlas_hpe_export.targets import find_target
 
 __all__ = [
     "DYNAMIC",
+    "HIGHEST_LOWERED_OPSET",
     "LOWERED",
     "OperatorEntry",
     "OperatorTable",
@@ -37,6 +38,9 @@ __all__ = [
 
 #: A list of element types that the kernel makes when atc runs; it is not published.
 DYNAMIC = "dynamic"
+
+#: Where the ladder of lowering begins.
+HIGHEST_LOWERED_OPSET = 21
 
 #: Operators that came after opset 11 and that lowering says in older ones.
 LOWERED: FrozenSet[str] = frozenset(

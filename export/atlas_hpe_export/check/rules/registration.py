@@ -6,7 +6,7 @@ from typing import Dict, FrozenSet, Iterator, Optional, Tuple
 
 from atlas_hpe_export.check.finding import BLOCKER, LOWERING, WARNING, Finding
 from atlas_hpe_export.check.graph_view import GraphView, Node
-from atlas_hpe_export.check.operators import LOWERED, OperatorEntry
+from atlas_hpe_export.check.operators import HIGHEST_LOWERED_OPSET, LOWERED, OperatorEntry
 from atlas_hpe_export.check.rules.rule import Rule
 
 __all__ = ["RULES"]
@@ -95,7 +95,9 @@ def _unregistered(view: GraphView, node: Node, entry: Optional[OperatorEntry]) -
     elif not opsets and entry.newest:
         why = f"{why}; plugins of 2026 have it {_show_opsets(entry.newest)}"
     rewrite, target = None, view.table.target_opset
-    if view.opset > target and (target in opsets or node.op_type in LOWERED):
+    if view.opset > HIGHEST_LOWERED_OPSET:
+        fix = f"write the model again at opset {HIGHEST_LOWERED_OPSET} or below"
+    elif view.opset > target and (target in opsets or node.op_type in LOWERED):
         rewrite = LOWERING
         fix = f"atlas-hpe export takes the file down to opset {target}"
     elif target in opsets:
