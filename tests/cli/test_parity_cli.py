@@ -166,7 +166,7 @@ def test_an_onnx_file_alone_climbs_without_torch_and_is_recorded(
     assert report["left_out"] == {"onnx": "the file itself in float32 is the reference"}
     assert report["pictures"] == ["worst/worst_half.png", "worst/worst_aipp.png"]
     assert "estimated: emulated on this machine, not measured on a board" in done.stderr
-    assert "next: atlas-hpe parity MODEL --replay b.npz" in done.stderr
+    assert f"next: atlas-hpe parity {model} --replay b.npz" in done.stderr
     assert names_in(tmp_path) == ["b.npz", "worst"]
     again = run(tmp_path, model, "--record", "b.npz")
     assert again.returncode == 2
