@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 import signal
 import sys
+import threading
 from types import FrameType
 from typing import Dict, List, NoReturn, Optional
 
@@ -29,6 +31,9 @@ COMMANDS: Dict[str, str] = {
 
 INTERRUPTED = 130
 REFUSED = 4
+_IMPORT_SYSTEM = "<frozen importlib._bootstrap>"
+_STOP_RETRY_S = 0.02
+_STOP_RETRIES = 500
 
 
 class _LazyGroup(click.Group):
@@ -81,24 +86,40 @@ def main() -> NoReturn:
 def _stop_once() -> List[int]:
     """Let Ctrl-C, a service manager's stop and a closed terminal all end the program alike.
 
-    Only the first one counts: the others would interrupt the cleaning up. A signal that the caller
-    has switched off, as ``nohup`` does, stays off.
+    Only the first one counts: the others would interrupt the cleaning up. One that comes while a
+    module loads is sent again until it has: libraries turn an interruption of their import into
+    failures of their own, or swallow it. A signal that the caller has switched off, as ``nohup``
+    does, stays off.
 
     Returns:
         The signals that have come.
     """
     stops: List[int] = []
+    retries = [_STOP_RETRIES]
 
-    def stop(number: int, _frame: Optional[FrameType]) -> None:
+    def stop(number: int, frame: Optional[FrameType]) -> None:
+        if stops:
+            return
+        if retries[0] and _is_importing(frame):
+            retries[0] -= 1
+            again = threading.Timer(_STOP_RETRY_S, os.kill, (os.getpid(), number))
+            again.daemon = True
+            again.start()
+            return
         stops.append(number)
-        if len(stops) == 1:
-            raise KeyboardInterrupt
+        raise KeyboardInterrupt
 
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
     return stops
+
+
+def _is_importing(frame: Optional[FrameType]) -> bool:
+    while frame is not None and frame.f_code.co_filename != _IMPORT_SYSTEM:
+        frame = frame.f_back
+    return frame is not None
 
 
 def _leave_interrupted() -> NoReturn:
