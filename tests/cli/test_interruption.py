@@ -30,12 +30,10 @@ cli.main()
 """
 
 
-def _run(folder: Path, reaction: str) -> "subprocess.CompletedProcess[str]":
+def _run(folder: Path, reaction: str) -> subprocess.CompletedProcess[str]:
     (folder / "slow.py").write_text(_MODULE.format(reaction=reaction))
     words = [sys.executable, "-c", _PROGRAM, str(folder), "slow"]
-    return subprocess.run(
-        words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=15
-    )
+    return subprocess.run(words, capture_output=True, text=True, timeout=15)
 
 
 def test_a_library_that_calls_it_a_failure_of_its_own_is_not_believed(tmp_path: Path) -> None:
