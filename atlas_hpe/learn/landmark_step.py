@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from atlas_hpe.errors import UsageError
-from atlas_hpe.learn.batches import Batch
-from atlas_hpe.learn.landmark_loss import LandmarkLoss, finite, landmark_loss
-from atlas_hpe.learn.landmark_metrics import normalise_images
+from atlas_hpe.learn.landmark.batches import Batch
+from atlas_hpe.learn.landmark.loss import LandmarkLoss, finite, landmark_loss
+from atlas_hpe.learn.landmark.metrics import normalise_images
 from atlas_hpe.learn.landmark_run import Run, TrainingPlan
 from atlas_hpe.learn.shards import Shards
 from atlas_hpe.nets.hand_landmark import Features, HandLandmark

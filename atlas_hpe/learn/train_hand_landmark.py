@@ -17,12 +17,12 @@ import cv2
 import torch
 
 from atlas_hpe.errors import OutputError
-from atlas_hpe.learn.batches import Mixture, make_batch, prefetch_batches
+from atlas_hpe.learn.landmark.batches import Mixture, make_batch, prefetch_batches
 from atlas_hpe.learn.curves import Curves
-from atlas_hpe.learn.hand_images import HandImage
-from atlas_hpe.learn.hand_landmark_data import load_training_data
-from atlas_hpe.learn.landmark_loss import LandmarkLoss
-from atlas_hpe.learn.landmark_metrics import (
+from atlas_hpe.learn.data.hand_images import HandImage
+from atlas_hpe.learn.landmark.data import load_training_data
+from atlas_hpe.learn.landmark.loss import LandmarkLoss
+from atlas_hpe.learn.landmark.metrics import (
     Quality,
     by_source,
     measure,

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from learn_fakes import stick_hand, stick_hands, stick_mixture
 
 from atlas_hpe.geometry import apply_affine
-from atlas_hpe.learn.batches import Mixture, Pool, make_batch, prefetch_batches
-from atlas_hpe.learn.hand_images import EmptyImage, HandImage, source_weights
-from atlas_hpe.learn.warp import WarpRange, crop_affine, warp_hand
+from atlas_hpe.learn.landmark.batches import Mixture, Pool, make_batch, prefetch_batches
+from atlas_hpe.learn.data.hand_images import EmptyImage, HandImage, source_weights
+from atlas_hpe.learn.augment.warp import WarpRange, crop_affine, warp_hand
 
 
 def test_a_batch_follows_from_seed_and_step() -> None:
@@ -59,7 +59,7 @@ def test_negatives_avoid_labelled_hands() -> None:
     image = np.zeros((100, 200, 3), np.uint8)
     image[:, :60] = 255
     scene = EmptyImage(image, np.array([[0, 0, 60, 100]], np.float32), "scene")
-    from atlas_hpe.learn.batches import _hand_free_cut
+    from atlas_hpe.learn.landmark.batches import _hand_free_cut
 
     mixture = Mixture([Pool(stick_hands(1), 1.0)], [scene])
     cuts = [_hand_free_cut(np.random.default_rng(seed), mixture) for seed in range(60)]

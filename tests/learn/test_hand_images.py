@@ -8,9 +8,9 @@ import pytest
 from learn_fakes import write_stick_set
 
 from atlas_hpe.errors import InputError
-from atlas_hpe.learn.drawn_hands import cached_drawn_hands, load_drawn_hands
-from atlas_hpe.learn.hand_images import load_crops, load_frames, load_negatives
-from atlas_hpe.learn.hand_landmark_data import is_held_out, load_training_data
+from atlas_hpe.learn.data.drawn_hands import cached_drawn_hands, load_drawn_hands
+from atlas_hpe.learn.data.hand_images import load_crops, load_frames, load_negatives
+from atlas_hpe.learn.landmark.data import is_held_out, load_training_data
 
 
 def test_crops_come_decoded_with_their_labels(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from atlas_hpe.learn.landmark_loss import gaussian_heat, landmark_loss
-from atlas_hpe.learn.landmark_metrics import Predictions, by_source, measure
+from atlas_hpe.learn.landmark.loss import gaussian_heat, landmark_loss
+from atlas_hpe.learn.landmark.metrics import Predictions, by_source, measure
 from atlas_hpe.nets.hand_landmark import RawLandmarks, hand_landmark
 
 

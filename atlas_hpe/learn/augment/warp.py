@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from atlas_hpe.geometry import apply_affine, to_pixel_centres
-from atlas_hpe.learn.hand_images import HandImage
+from atlas_hpe.learn.data.hand_images import HandImage
 
 __all__ = [
     "WarpRange",

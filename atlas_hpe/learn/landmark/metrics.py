@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from atlas_hpe.geometry import apply_affine
-from atlas_hpe.learn.hand_images import HandImage, bounding_box
-from atlas_hpe.learn.warp import crop_affine, warp_image
+from atlas_hpe.learn.data.hand_images import HandImage, bounding_box
+from atlas_hpe.learn.augment.warp import crop_affine, warp_image
 from atlas_hpe.nets.hand_landmark import MEAN_RGB, STD_RGB, HandLandmark
 
 __all__ = [

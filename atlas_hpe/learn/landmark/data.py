@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Sequence
 
-from atlas_hpe.learn.batches import Mixture, Pool
-from atlas_hpe.learn.drawn_hands import cached_drawn_hands
-from atlas_hpe.learn.hand_images import (
+from atlas_hpe.learn.landmark.batches import Mixture, Pool
+from atlas_hpe.learn.data.drawn_hands import cached_drawn_hands
+from atlas_hpe.learn.data.hand_images import (
     EmptyImage,
     HandImage,
     load_crops,

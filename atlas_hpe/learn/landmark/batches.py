@@ -16,9 +16,9 @@ import numpy as np
 
 from atlas_hpe.errors import InputError
 from atlas_hpe.hands import NUM_JOINTS
-from atlas_hpe.learn.hand_images import EmptyImage, HandImage, source_weights
-from atlas_hpe.learn.photometry import degrade, draw_texture, occlude, vary_colour
-from atlas_hpe.learn.warp import WarpedHand, WarpRange, crop_affine, warp_hand, warp_image
+from atlas_hpe.learn.data.hand_images import EmptyImage, HandImage, source_weights
+from atlas_hpe.learn.augment.photometry import degrade, draw_texture, occlude, vary_colour
+from atlas_hpe.learn.augment.warp import WarpedHand, WarpRange, crop_affine, warp_hand, warp_image
 
 __all__ = ["Batch", "Mixture", "Pool", "make_batch", "make_hand", "prefetch_batches"]
 

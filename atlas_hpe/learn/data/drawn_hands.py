@@ -12,7 +12,7 @@ from typing import List, Optional, Sequence
 import numpy as np
 
 from atlas_hpe.errors import InputError
-from atlas_hpe.learn.hand_images import EmptyImage, HandImage
+from atlas_hpe.learn.data.hand_images import EmptyImage, HandImage
 from atlas_hpe.outfile import AtomicFile
 
 __all__ = ["SOURCE_NAME", "cached_drawn_hands", "load_drawn_hands", "render_drawn_hands"]

@@ -1,0 +1,1 @@
+"""Random views of labelled pictures: geometry, light, occluders."""

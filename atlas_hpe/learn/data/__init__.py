@@ -1,0 +1,1 @@
+"""Labelled pictures: read from a folder, or drawn by this project."""
