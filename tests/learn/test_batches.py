@@ -1,16 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from learn_fakes import stick_hand, stick_hands, stick_mixture
 
-from atlas_hpe.geometry import apply_affine
-from atlas_hpe.learn.landmark.batches import Mixture, Pool, make_batch, prefetch_batches
+from atlas_hpe.learn.augment.scene import SceneRange
 from atlas_hpe.learn.data.hand_images import EmptyImage, HandImage, source_weights
-from atlas_hpe.learn.augment.warp import WarpRange, crop_affine, warp_hand
+from atlas_hpe.learn.landmark.batches import Mixture, Pool, make_batch
 
 
 def test_a_batch_follows_from_seed_and_step() -> None:
@@ -27,13 +26,20 @@ def test_a_batch_holds_the_share_of_negatives() -> None:
     assert (batch.joints[batch.has_hand == 0] == 0).all()
 
 
+def test_depth_is_scaled_with_the_picture_and_unknown_where_nobody_knows() -> None:
+    known = replace(stick_hand(0), depth_px=np.linspace(0, 20, 21, dtype=np.float32))
+    mixture = Mixture([Pool([known], 1.0), Pool(stick_hands(2), 1.0)], [], negative_share=0.2)
+    batch = make_batch(mixture, 0, 0, 20)
+    assert np.isfinite(batch.depth[:8]).all() and np.isnan(batch.depth[8:]).all()
+    for joints, depth in zip(batch.joints[:8], batch.depth[:8]):
+        span = float((joints.max(axis=0) - joints.min(axis=0)).max())
+        assert 0.1 * span < depth[20] < 0.5 * span and depth[0] == 0
+
+
 def test_pools_share_a_batch_as_asked() -> None:
-    near, far = (
-        stick_hands(3),
-        [HandImage(h.image, h.joints_px, 0.0, "far", h.name) for h in stick_hands(3)],
-    )
+    near, far = stick_hands(3), [replace(hand, right=0.0) for hand in stick_hands(3)]
     mixture = Mixture(
-        [Pool(near, 3.0), Pool(far, 1.0)], [], negative_share=0.0, span=WarpRange(mirror_share=0.0)
+        [Pool(near, 3.0), Pool(far, 1.0)], [], negative_share=0.0, span=SceneRange(mirrored=0.0)
     )
     batch = make_batch(mixture, 0, 0, 40)
     assert (batch.right == 1).sum() == 30 and (batch.right == 0).sum() == 10
@@ -41,18 +47,9 @@ def test_pools_share_a_batch_as_asked() -> None:
 
 def test_small_sources_weigh_more_per_picture() -> None:
     hands = stick_hands(9)
-    hands[8] = HandImage(hands[8].image, hands[8].joints_px, 1.0, "rare", "rare")
+    hands[8] = replace(hands[8], source="rare")
     shares = np.diff(np.concatenate(([0.0], source_weights(hands))))
     assert shares[8] > 1.5 * shares[0] and shares.sum() == pytest.approx(1.0)
-
-
-def test_prefetching_gives_the_same_batches_in_order() -> None:
-    mixture = stick_mixture()
-    batches = prefetch_batches(mixture, 1, 4, 6)
-    got = [next(batches) for _ in range(3)]
-    batches.close()
-    for step, batch in enumerate(got, start=4):
-        assert np.array_equal(batch.images, make_batch(mixture, 1, step, 6).images)
 
 
 def test_negatives_avoid_labelled_hands() -> None:
@@ -69,76 +66,7 @@ def test_negatives_avoid_labelled_hands() -> None:
     )
 
 
-@given(
-    angle=st.floats(-3.1, 3.1), side=st.floats(20, 400), stretch=st.floats(0.7, 1.4),
-    x=st.floats(-50, 300), y=st.floats(-50, 300),
-)  # fmt: skip
-def test_a_cut_keeps_its_centre_and_area(
-    angle: float, side: float, stretch: float, x: float, y: float
-) -> None:
-    matrix = crop_affine(np.array([x, y]), side, angle, stretch, 128)
-    assert apply_affine(matrix, np.array([[x, y]])) == pytest.approx(np.full((1, 2), 64.0))
-    assert np.linalg.det(matrix[:, :2]) == pytest.approx((128 / side) ** 2)
-
-
-@settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 10_000))
-def test_joints_follow_the_picture_through_every_warp(seed: int) -> None:
-    hand = stick_hand(0, 160)
-    image = np.zeros_like(hand.image)
-    joint = int(np.random.default_rng(seed).integers(21))
-    x, y = hand.joints_px[joint]
-    cv2.circle(
-        image,
-        (round(float(x) * 16 - 8), round(float(y) * 16 - 8)),
-        6 * 16,
-        (255, 255, 255),
-        -1,
-        cv2.LINE_AA,
-        4,
-    )
-    dot = HandImage(image, hand.joints_px, hand.right, "", "")
-    view = warp_hand(
-        np.random.default_rng(seed), dot, WarpRange(box=(0.4, 0.7), shift=0.1), 128, None
-    )
-    # The border colour may be white: what is outside the source must not count.
-    full = HandImage(np.full_like(image, 255), hand.joints_px, hand.right, "", "")
-    inside = warp_hand(
-        np.random.default_rng(seed), full, WarpRange(box=(0.4, 0.7), shift=0.1), 128, None
-    ).image
-    frame = cv2.erode((inside.min(axis=2) > 250).astype(np.uint8), np.ones((3, 3)))
-    grey = view.image.max(axis=2).astype(float) * frame
-    place = view.joints[joint] * 128
-    spot = np.zeros((128, 128), np.uint8)
-    cv2.circle(spot, (round(place[0]), round(place[1])), 10, 1, -1)
-    weights = np.where(spot > 0, grey, 0.0)
-    if not frame[spot > 0].all() or weights.sum() == 0:
-        return
-    rows, columns = np.mgrid[0:128, 0:128] + 0.5
-    centre = np.array([(weights * columns).sum(), (weights * rows).sum()]) / weights.sum()
-    assert np.abs(centre - place).max() < 1.0
-
-
-def test_a_mirrored_hand_is_the_other_hand() -> None:
-    hand = stick_hand(1)
-    plain, mirrored = (
-        warp_hand(np.random.default_rng(4), hand, WarpRange(mirror_share=share), 64, None)
-        for share in (0.0, 1.0)
-    )
-    assert plain.right == 1.0 and mirrored.right == 0.0
-    assert np.array_equal(plain.image[:, ::-1], mirrored.image)
-    assert mirrored.joints[:, 0] == pytest.approx(1 - plain.joints[:, 0])
-
-
-def test_the_hand_fills_the_asked_share_of_the_crop() -> None:
-    for share in (0.3, 0.85):
-        span = WarpRange(box=(share, share), wide_share=1.0, stretch=1.0)
-        joints = warp_hand(np.random.default_rng(0), stick_hand(2), span, 128, None).joints
-        assert (joints.max(axis=0) - joints.min(axis=0)).max() == pytest.approx(share, rel=1e-3)
-
-
 def test_a_picture_that_can_not_be_made_stops_the_training() -> None:
     broken = HandImage(np.zeros((0, 0, 3), np.uint8), stick_hand(0).joints_px, 1.0, "", "")
-    batches = prefetch_batches(Mixture([Pool([broken], 1.0)], []), 0, 0, 4)
     with pytest.raises((cv2.error, ZeroDivisionError)):
-        next(batches)
+        make_batch(Mixture([Pool([broken], 1.0)], []), 0, 0, 4)

@@ -13,10 +13,13 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from atlas_hpe.nets.hand_landmark import HandLandmark, hand_landmark
 
-OUTPUTS = {"joints": (1, 21, 2), "score": (1, 21), "presence": (1, 1), "handedness": (1, 1)}
+OUTPUTS = {
+    "joints": (1, 21, 2), "score": (1, 21), "depth": (1, 21), "presence": (1, 1),
+    "handedness": (1, 1),
+}  # fmt: skip
 PLAIN_OPERATORS = {
     "Add", "Constant", "Conv", "Gemm", "GlobalAveragePool", "Identity", "MatMul", "ReduceMax",
-    "Relu", "Reshape", "Resize", "Sigmoid", "Softmax", "Transpose",
+    "Relu", "Reshape", "Resize", "Sigmoid", "Slice", "Softmax", "Sub", "Transpose",
 }  # fmt: skip
 
 
@@ -41,15 +44,20 @@ def exported(network: HandLandmark, tmp_path: Path) -> Path:
 def test_outputs_are_decoded_into_unit_ranges(network: HandLandmark) -> None:
     outputs = network(torch.randn(1, 3, 128, 128) * 3)
     assert [tuple(output.shape) for output in outputs] == list(OUTPUTS.values())
-    for output in outputs:
-        assert output.min() >= 0 and output.max() <= 1
+    for name, output in zip(OUTPUTS, outputs):
+        assert name == "depth" or (output.min() >= 0 and output.max() <= 1)
+
+
+def test_depth_is_relative_to_the_wrist(network: HandLandmark) -> None:
+    depth = network(torch.randn(2, 3, 128, 128))[2]
+    assert (depth[:, 0] == 0).all() and (depth[:, 1:] != 0).all()
 
 
 def test_size_stays_within_the_budget(network: HandLandmark) -> None:
-    assert sum(value.numel() for value in network.parameters()) < 1_200_000
+    assert sum(value.numel() for value in network.parameters()) < 1_900_000
     with FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, 3, 128, 128))
-    assert counter.get_total_flops() / 2 <= 0.15e9
+    assert counter.get_total_flops() / 2 <= 0.2e9
 
 
 def test_convolutions_are_plain_wide_and_followed_by_their_norm(network: HandLandmark) -> None:

@@ -7,32 +7,54 @@ from typing import Optional
 import cv2
 import numpy as np
 
-__all__ = ["degrade", "draw_texture", "occlude", "vary_colour"]
+__all__ = ["degrade", "draw_texture", "occlude", "recolour", "vary_colour"]
 
 _RAMP = np.arange(256, dtype=np.float32) / 255.0
 
 
-def vary_colour(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    """Gain, offset and gamma per channel through one look-up table, then saturation."""
-    exposure = np.exp(rng.normal(0.0, 0.25))
-    white = np.exp(rng.normal(0.0, 0.08, 3))
-    gamma = np.exp(rng.normal(0.0, 0.2))
-    offset = rng.normal(0.0, 0.06)
+def _look_up(rng: np.random.Generator, image: np.ndarray, spread: float) -> np.ndarray:
+    """Random gain, white balance, gamma and offset per channel through one table."""
+    exposure = np.exp(rng.normal(0.0, 0.25 * spread))
+    white = np.exp(rng.normal(0.0, 0.07 * spread, 3))
+    gamma = np.exp(rng.normal(0.0, 0.25 * spread))
+    offset = rng.normal(0.0, 0.04 * spread)
     table = np.power(_RAMP, gamma)[:, None] * (exposure * white) + offset
-    table = np.clip(table * 255.0, 0, 255).astype(np.uint8)[None]
-    image = cv2.LUT(image, table)
+    coloured: np.ndarray = cv2.LUT(image, np.clip(table * 255.0, 0, 255).astype(np.uint8)[None])
+    return coloured
+
+
+def recolour(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """Skin and light of a hand, apart from its background."""
+    return _look_up(rng, image, 1.2)
+
+
+def vary_colour(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """Light and colour of a whole picture: table, uneven light, saturation, inverted channels."""
+    image = _look_up(rng, image, 1.0)
+    if rng.random() < 0.2:
+        image = _uneven_light(rng, image)
     draw = rng.random()
     if draw < 0.08:
         return cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
     if draw < 0.45:
         grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
-        keep = rng.uniform(0.2, 1.6)
+        keep = rng.uniform(0.2, 1.7)
         return cv2.addWeighted(image, keep, grey, 1.0 - keep, 0.0)
+    if draw < 0.48:
+        return np.ascontiguousarray(image[:, :, ::-1])
     return image
 
 
+def _uneven_light(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """A smooth shadow or a bright window: a coarse random field that multiplies."""
+    cells = np.exp(rng.normal(0.0, 0.4, (3, 3))).astype(np.float32)
+    light = cv2.resize(cells, image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    lit: np.ndarray = np.clip(image * light[:, :, None], 0, 255).astype(np.uint8)
+    return lit
+
+
 def _motion_blur(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    size = int(rng.integers(3, 10))
+    size = int(rng.integers(3, 15))
     kernel = np.zeros((size, size), np.float32)
     angle = rng.uniform(0, np.pi)
     reach = (size - 1) / 2.0
@@ -47,16 +69,16 @@ def degrade(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     size_px = image.shape[0]
     draw = rng.random(5)
     if draw[0] < 0.12:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.6))
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 2.2))
     elif draw[0] < 0.24:
         image = _motion_blur(rng, image)
     if draw[1] < 0.2:
-        small = int(size_px * rng.uniform(0.35, 0.8))
+        small = int(size_px * rng.uniform(0.25, 0.8))
         image = cv2.resize(image, (small, small), interpolation=cv2.INTER_AREA)
         image = cv2.resize(image, (size_px, size_px), interpolation=cv2.INTER_LINEAR)
     if draw[2] < 0.25:
         # Not cv2.randn: its generator belongs to the thread, and batches must not depend on it.
-        grain = rng.standard_normal(image.shape, dtype=np.float32) * rng.uniform(2, 14)
+        grain = rng.standard_normal(image.shape, dtype=np.float32) * rng.uniform(2, 18)
         image = np.clip(image + grain, 0, 255).astype(np.uint8)
     if draw[3] < 0.25:
         quality = int(rng.integers(20, 90))
@@ -66,21 +88,28 @@ def degrade(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
 
 
 def occlude(rng: np.random.Generator, image: np.ndarray, patch: Optional[np.ndarray]) -> np.ndarray:
-    """Cover a part with a flat shape or a piece of `patch` (same size as `image`)."""
+    """Put one or two things in front: blocks, discs, bars; flat or cut from `patch` (same size)."""
     size_px = image.shape[0]
-    image = image.copy()
     for _ in range(int(rng.integers(1, 3))):
-        width, height = (int(v) for v in rng.uniform(0.08, 0.3, 2) * size_px)
-        left, top = (int(v) for v in rng.uniform(0.05, 0.9, 2) * size_px)
-        area = (slice(top, top + height), slice(left, left + width))
-        if patch is not None and rng.random() < 0.6:
-            image[area] = patch[area]
-        elif rng.random() < 0.5:
-            image[area] = rng.integers(0, 256, 3)
+        mask = np.zeros((size_px, size_px), np.uint8)
+        centre = tuple(int(v) for v in rng.uniform(0.15, 0.85, 2) * size_px)
+        width, height = rng.uniform(0.05, 0.16, 2) * size_px
+        kind, angle = rng.random(), float(rng.uniform(0, 180))
+        if kind < 0.35:
+            axes = (max(1, int(width)), max(1, int(height)))
+            cv2.ellipse(mask, centre, axes, angle, 0, 360, 255, -1)
         else:
-            colour = [int(v) for v in rng.integers(0, 256, 3)]
-            axes = (max(1, width // 2), max(1, height // 2))
-            cv2.ellipse(image, (left, top), axes, float(rng.uniform(0, 180)), 0, 360, colour, -1)
+            # A pen, a handle, an edge of a table: long and thin; or a block.
+            length = 2.0 * height if kind < 0.65 else float(size_px) * rng.uniform(0.4, 1.6)
+            breadth = 2.0 * width if kind < 0.65 else float(size_px) * rng.uniform(0.02, 0.1)
+            corners = cv2.boxPoints((centre, (breadth, length), angle))
+            cv2.fillConvexPoly(mask, corners.astype(np.int32), 255)
+        if patch is not None:
+            front = patch
+        else:
+            front = np.empty_like(image)
+            front[:] = rng.integers(0, 256, 3)
+        image = np.where(mask[:, :, None] > 0, front, image)
     return image
 
 

@@ -1,22 +1,19 @@
-"""Random geometry: rotate, scale, shift, stretch and mirror a hand into the network's input."""
+"""Random geometry: rotate, scale, shift, stretch, tilt and mirror a hand into the input."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional, Tuple
+from typing import Tuple
 
 import cv2
 import numpy as np
 
-from atlas_hpe.geometry import apply_affine, to_pixel_centres
-from atlas_hpe.learn.data.hand_images import HandImage
-
 __all__ = [
+    "View",
     "WarpRange",
-    "WarpedHand",
     "crop_affine",
+    "draw_view",
     "hand_mask",
-    "warp_hand",
     "warp_image",
 ]
 
@@ -33,26 +30,63 @@ class WarpRange:
         full_circle_share: share of samples with any angle.
         shift: largest displacement of the hand's centre, as a share of the crop side.
         stretch: largest ratio between the scales of the two axes (whole frames get squeezed).
-        mirror_share: share of mirrored samples.
+        tilt: largest perspective term: how much the scale changes from one edge to the other.
+        tilt_share: share of tilted samples.
     """
 
-    usual_box: Tuple[float, float] = (0.59, 0.07)
-    box: Tuple[float, float] = (0.25, 0.9)
-    wide_share: float = 0.5
+    usual_box: Tuple[float, float] = (0.66, 0.07)
+    box: Tuple[float, float] = (0.3, 0.95)
+    wide_share: float = 0.35
     upright_deviation_deg: float = 25.0
     full_circle_share: float = 0.4
-    shift: float = 0.25
-    stretch: float = 1.35
-    mirror_share: float = 0.5
+    shift: float = 0.2
+    stretch: float = 1.3
+    tilt: float = 0.35
+    tilt_share: float = 0.3
 
 
 @dataclass(frozen=True)
-class WarpedHand:
-    """A hand in the network's input: image (S, S, 3) BGR, joints (21, 2) in units of its side."""
+class View:
+    """A projective map from a labelled picture into the network's input.
 
-    image: np.ndarray
-    joints: np.ndarray
-    right: float
+    Attributes:
+        matrix: (3, 3) map between continuous pixels.
+        size_px: side of the input.
+    """
+
+    matrix: np.ndarray
+    size_px: int
+
+    def points(self, points: np.ndarray) -> np.ndarray:
+        """Map (K, 2) points."""
+        mapped = np.column_stack((points, np.ones(len(points)))) @ self.matrix.T
+        projected: np.ndarray = mapped[:, :2] / mapped[:, 2:]
+        return projected
+
+    def scale_at(self, point: np.ndarray) -> float:
+        """Input pixels per picture pixel around one point."""
+        corner = self.points(point + np.array([[0, 0], [1, 0], [0, 1]]))
+        return float(np.sqrt(abs(np.linalg.det(corner[1:] - corner[0]))))
+
+    def image(
+        self, image: np.ndarray, border: int, colour: Tuple[int, int, int] = (0, 0, 0)
+    ) -> np.ndarray:
+        """Map a picture: (S, S, 3), or (S, S) for one channel."""
+        scale = self.scale_at(np.array([image.shape[1] / 2.0, image.shape[0] / 2.0]))
+        image, matrix = _shrink(image, self.matrix, scale)
+        half, whole = np.eye(3), (self.size_px, self.size_px)
+        half[:2, 2] = 0.5
+        centred = np.linalg.inv(half) @ matrix @ half
+        warped: np.ndarray = cv2.warpPerspective(
+            image, centred, whole, flags=cv2.INTER_LINEAR, borderMode=border, borderValue=colour
+        )
+        return warped
+
+    def mask(self, mask: np.ndarray, image: np.ndarray) -> np.ndarray:
+        """Map the mask of `image`, which may be squeezed to another size: (S, S) uint8."""
+        height, width = image.shape[:2]
+        unsqueeze = np.diag([width / mask.shape[1], height / mask.shape[0], 1.0])
+        return View(self.matrix @ unsqueeze, self.size_px).image(mask, cv2.BORDER_CONSTANT)
 
 
 def crop_affine(
@@ -70,9 +104,8 @@ def crop_affine(
     return np.concatenate((linear, offset[:, None]), axis=1)
 
 
-def _draw_affine(
-    rng: np.random.Generator, joints: np.ndarray, span: WarpRange, size_px: int
-) -> np.ndarray:
+def draw_view(rng: np.random.Generator, joints: np.ndarray, span: WarpRange, size_px: int) -> View:
+    """A random view of the hand with these joints (21, 2)."""
     if rng.random() < span.full_circle_share:
         angle = rng.uniform(-np.pi, np.pi)
     else:
@@ -83,47 +116,58 @@ def _draw_affine(
     )
     limit = np.log(span.stretch)
     stretch = float(np.exp(rng.uniform(-limit, limit))) if rng.random() < 0.5 else 1.0
-    turned = apply_affine(crop_affine(np.zeros(2), 1.0, angle, stretch, 1), joints)
+    turn = _square(crop_affine(joints.mean(axis=0), 1.0, angle, stretch, 1))
+    if rng.random() < span.tilt_share:
+        turn = _tilt(rng, turn, joints, span.tilt) @ turn
+    turned = View(turn, 1).points(joints)
     low, high = turned.min(axis=0), turned.max(axis=0)
     side = float((high - low).max()) / share
     # The box is that of the turned hand, so that `share` and `shift` hold exactly.
     room = min(span.shift, 0.5 * (1.0 - share) + 0.04)
     middle = (low + high) / 2.0 - rng.uniform(-room, room, 2) * side
-    linear = crop_affine(np.zeros(2), side, angle, stretch, size_px)[:, :2]
-    offset = size_px / 2.0 - middle * (size_px / side)
-    return np.concatenate((linear, offset[:, None]), axis=1)
+    scale = size_px / side
+    fit = np.array(
+        [
+            [scale, 0.0, size_px / 2.0 - scale * middle[0]],
+            [0.0, scale, size_px / 2.0 - scale * middle[1]],
+            [0.0, 0.0, 1.0],
+        ]
+    )
+    return View(fit @ turn, size_px)
 
 
-def _shrink(image: np.ndarray, matrix: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+def _square(affine: np.ndarray) -> np.ndarray:
+    square: np.ndarray = np.concatenate((affine, np.array([[0.0, 0.0, 1.0]])))
+    return square
+
+
+def _tilt(
+    rng: np.random.Generator, turn: np.ndarray, joints: np.ndarray, most: float
+) -> np.ndarray:
+    """A homography that makes one edge of the hand's surroundings larger than the other."""
+    turned = View(turn, 1).points(joints)
+    reach = float(np.abs(turned).max())
+    direction, amount = rng.uniform(-np.pi, np.pi), rng.uniform(0.0, most / 2.0)
+    homography = np.eye(3)
+    # The hand reaches to twice `reach` from edge to edge; the crop around it a little further.
+    homography[2, :2] = np.array([np.cos(direction), np.sin(direction)]) * amount / (1.6 * reach)
+    return homography
+
+
+def _shrink(image: np.ndarray, matrix: np.ndarray, scale: float) -> Tuple[np.ndarray, np.ndarray]:
     """Halve the source until the warp shrinks by less than two, so that bilinear does not alias."""
-    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     while scale < 0.6 and min(image.shape[:2]) >= 16:
         height, width = image.shape[0] // 2, image.shape[1] // 2
-        ratio = np.array([image.shape[1] / width, image.shape[0] / height])
+        ratio = np.diag([image.shape[1] / width, image.shape[0] / height, 1.0])
         image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-        matrix = np.concatenate((matrix[:, :2] * ratio, matrix[:, 2:]), axis=1)
+        matrix = matrix @ ratio
         scale *= 2.0
     return image, matrix
 
 
-def warp_image(
-    image: np.ndarray,
-    matrix: np.ndarray,
-    size_px: int,
-    border: int,
-    colour: Tuple[int, int, int] = (0, 0, 0),
-) -> np.ndarray:
-    """Cut `image` with a continuous-pixel map into (size_px, size_px, 3)."""
-    image, matrix = _shrink(image, matrix)
-    warped: np.ndarray = cv2.warpAffine(
-        image,
-        to_pixel_centres(matrix),
-        (size_px, size_px),
-        flags=cv2.INTER_LINEAR,
-        borderMode=border,
-        borderValue=colour,
-    )
-    return warped
+def warp_image(image: np.ndarray, matrix: np.ndarray, size_px: int, border: int) -> np.ndarray:
+    """Cut `image` with an affine map (2, 3) of continuous pixels into (size_px, size_px, 3)."""
+    return View(_square(matrix), size_px).image(image, border)
 
 
 def hand_mask(joints_px: np.ndarray, size_px: int) -> np.ndarray:
@@ -137,47 +181,3 @@ def hand_mask(joints_px: np.ndarray, size_px: int) -> np.ndarray:
         chain = points[[0, first, first + 1, first + 2, first + 3]]
         cv2.polylines(mask, [chain], False, 255, thick)
     return mask
-
-
-def _blend(front: np.ndarray, back: np.ndarray, mask: np.ndarray, softness: int) -> np.ndarray:
-    alpha = cv2.GaussianBlur(mask, (0, 0), softness)[:, :, None].astype(np.float32) / 255.0
-    mixed: np.ndarray = (front * alpha + back * (1.0 - alpha)).astype(np.uint8)
-    return mixed
-
-
-def warp_hand(
-    rng: np.random.Generator,
-    hand: HandImage,
-    span: WarpRange,
-    size_px: int,
-    background: Optional[np.ndarray],
-) -> WarpedHand:
-    """Draw a random view of `hand`.
-
-    Args:
-        rng: source of all choices.
-        hand: the labelled picture.
-        span: how far to go.
-        size_px: side of the network's input.
-        background: (S, S, 3) hand-free picture to put around or behind the hand, or None.
-    """
-    matrix = _draw_affine(rng, hand.joints_px, span, size_px)
-    joints_px = apply_affine(matrix, hand.joints_px)
-    border = cv2.BORDER_CONSTANT if rng.random() < 0.4 else cv2.BORDER_REPLICATE
-    grey = rng.integers(0, 256)
-    colour = (
-        (int(grey),) * 3 if rng.random() < 0.7 else tuple(int(v) for v in rng.integers(0, 256, 3))
-    )
-    image = warp_image(hand.image, matrix, size_px, border, (colour[0], colour[1], colour[2]))
-    if background is not None:
-        if rng.random() < 0.5:
-            mask = hand_mask(joints_px, size_px)
-        else:
-            full = np.full(hand.image.shape[:2], 255, np.uint8)
-            mask = warp_image(full, matrix, size_px, cv2.BORDER_CONSTANT)
-        image = _blend(image, background, mask, int(rng.integers(1, 4)))
-    joints = (joints_px / size_px).astype(np.float32)
-    if rng.random() < span.mirror_share:
-        mirrored = joints * np.array([-1, 1], np.float32) + np.array([1, 0], np.float32)
-        return WarpedHand(np.ascontiguousarray(image[:, ::-1]), mirrored, 1.0 - hand.right)
-    return WarpedHand(image, joints, hand.right)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Mapping, Sequence, Tuple
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -26,6 +26,8 @@ __all__ = [
     "load_frames",
     "load_negatives",
     "read_image",
+    "read_items",
+    "read_joints",
     "source_weights",
 ]
 
@@ -33,6 +35,8 @@ _LAYOUT = "docs/training-data.md says what an index holds"
 
 # A square crop that keeps the hand and some surroundings; the project's crops use the same factor.
 CONTEXT_BOX_SCALE = 2.6
+# Joints in millimetres that do not look like the joints in the picture tell nothing about depth.
+_MOST_MISFIT = 0.25
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,10 @@ class HandImage:
         right: probability in [0, 1] that this is an anatomical right hand.
         source: name of the collection.
         name: file name inside the collection, for tables and contact sheets.
+        depth_px: (21,) float32 depth relative to the wrist, away from the camera positive, in
+            pixels of `image` (weak perspective); None where nobody knows.
+        mask: (M, N) uint8 0..255, which part of the picture is the hand, squeezed to any size;
+            None where nobody cut it out.
     """
 
     image: np.ndarray
@@ -52,6 +60,8 @@ class HandImage:
     right: float
     source: str
     name: str
+    depth_px: Optional[np.ndarray] = None
+    mask: Optional[np.ndarray] = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +79,12 @@ class EmptyImage:
     source: str
 
 
-def _read_items(index: Path, *members: str) -> List[Dict[str, object]]:
+def read_items(index: Path, *members: str) -> List[Dict[str, object]]:
+    """The items of an index file, each with at least these members.
+
+    Raises:
+        InputError: no such file, not JSON, or another layout.
+    """
     try:
         document = json.loads(index.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -107,7 +122,12 @@ def read_image(path: Path) -> np.ndarray:
     return image
 
 
-def _joints(values: object, where: Path) -> np.ndarray:
+def read_joints(values: object, where: Path) -> np.ndarray:
+    """(21, 2) float32 from a label; `where` is the picture, for the message.
+
+    Raises:
+        InputError: another number of joints.
+    """
     joints = np.asarray(values, dtype=np.float32)
     if joints.shape != (NUM_JOINTS, 2):
         raise InputError(
@@ -124,16 +144,27 @@ def _number(values: Mapping[str, object], key: str) -> float:
     return float(value) if isinstance(value, (int, float)) else 0.5
 
 
+def _depth(world_mm: object, joints_px: np.ndarray) -> Optional[np.ndarray]:
+    """Depth in pixels from joints in millimetres: weak perspective, one scale fitted to x and y."""
+    world = np.asarray(world_mm, dtype=np.float32) if world_mm is not None else np.zeros(0)
+    if world.shape != (NUM_JOINTS, 3):
+        return None
+    flat, seen = world[:, :2] - world[:, :2].mean(axis=0), joints_px - joints_px.mean(axis=0)
+    px_per_mm = float((flat * seen).sum() / max(1e-6, float((flat * flat).sum())))
+    misfit = float(np.linalg.norm(px_per_mm * flat - seen) / max(1e-6, np.linalg.norm(seen)))
+    depth: np.ndarray = (px_per_mm * (world[:, 2] - world[0, 2])).astype(np.float32)
+    return depth if misfit < _MOST_MISFIT else None
+
+
 def load_crops(folder: Path) -> List[HandImage]:
     """Every crop of `crops.json`, in the order of the file."""
     images = []
-    for item in _read_items(folder / "crops.json", "image", "keypoints", "source", "path"):
+    for item in read_items(folder / "crops.json", "image", "keypoints", "source", "path"):
         path = folder / str(item["image"])
-        joints = _joints(item["keypoints"], path)
-        right = _number(item, "right")
-        images.append(
-            HandImage(read_image(path), joints, right, str(item["source"]), str(item["path"]))
-        )
+        joints = read_joints(item["keypoints"], path)
+        right, depth = _number(item, "right"), _depth(item.get("world_mm"), joints)
+        source, name = str(item["source"]), str(item["path"])
+        images.append(HandImage(read_image(path), joints, right, source, name, depth))
     return images
 
 
@@ -161,13 +192,13 @@ def load_frames(folder: Path, min_box_px: float = 40.0) -> Tuple[List[HandImage]
     """
     hands: List[HandImage] = []
     empty: List[EmptyImage] = []
-    for item in _read_items(folder / "frames.json", "image", "source", "path", "hands"):
+    for item in read_items(folder / "frames.json", "image", "source", "path", "hands"):
         path = folder / str(item["image"])
         image, source = read_image(path), str(item["source"])
         labels = item["hands"]
         boxes = []
         for label in labels if isinstance(labels, list) else []:
-            joints = _joints(label["keypoints"], path)
+            joints = read_joints(label["keypoints"], path)
             box = bounding_box(joints)
             boxes.append(box)
             if max(box[2] - box[0], box[3] - box[1]) < min_box_px:
@@ -181,7 +212,7 @@ def load_frames(folder: Path, min_box_px: float = 40.0) -> Tuple[List[HandImage]
 def load_negatives(folder: Path) -> List[EmptyImage]:
     """Every hand-free crop of `negatives.json`."""
     none = np.zeros((0, 4), np.float32)
-    items = _read_items(folder / "negatives.json", "image", "source")
+    items = read_items(folder / "negatives.json", "image", "source")
     return [
         EmptyImage(read_image(folder / str(item["image"])), none, str(item["source"]))
         for item in items

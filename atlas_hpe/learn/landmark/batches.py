@@ -16,9 +16,10 @@ import numpy as np
 
 from atlas_hpe.errors import InputError
 from atlas_hpe.hands import NUM_JOINTS
+from atlas_hpe.learn.augment.photometry import degrade, draw_texture, vary_colour
+from atlas_hpe.learn.augment.scene import HandView, SceneRange, draw_scene
+from atlas_hpe.learn.augment.warp import crop_affine, warp_image
 from atlas_hpe.learn.data.hand_images import EmptyImage, HandImage, source_weights
-from atlas_hpe.learn.augment.photometry import degrade, draw_texture, occlude, vary_colour
-from atlas_hpe.learn.augment.warp import WarpedHand, WarpRange, crop_affine, warp_hand, warp_image
 
 __all__ = ["Batch", "Mixture", "Pool", "make_batch", "make_hand", "prefetch_batches"]
 
@@ -30,12 +31,15 @@ class Batch:
     Attributes:
         images: (N, S, S, 3) RGB uint8.
         joints: (N, 21, 2) float32 in [0, 1] of the crop; zeros where there is no hand.
+        depth: (N, 21) float32 relative to the wrist, away from the camera positive, in units of the
+            crop side; NaN where unknown.
         has_hand: (N,) float32, 1 or 0.
         right: (N,) float32 probability of a right hand; 0.5 where there is no hand.
     """
 
     images: np.ndarray
     joints: np.ndarray
+    depth: np.ndarray
     has_hand: np.ndarray
     right: np.ndarray
 
@@ -68,14 +72,14 @@ class Mixture:
         empty: pictures for negatives, backgrounds and occluders.
         negative_share: share of pictures without a hand.
         size_px: side of the network's input.
-        span: geometry.
+        span: what may happen to a hand.
     """
 
     pools: Sequence[Pool]
     empty: Sequence[EmptyImage]
     negative_share: float = 0.18
     size_px: int = 128
-    span: WarpRange = field(default_factory=WarpRange)
+    span: SceneRange = field(default_factory=SceneRange)
 
 
 def _hand_free_cut(rng: np.random.Generator, mixture: Mixture) -> np.ndarray:
@@ -110,14 +114,16 @@ def _finish(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     return degrade(rng, image)
 
 
-def make_hand(rng: np.random.Generator, hand: HandImage, mixture: Mixture) -> WarpedHand:
+def make_hand(rng: np.random.Generator, hand: HandImage, mixture: Mixture) -> HandView:
     """One augmented hand picture."""
-    background = _hand_free_cut(rng, mixture) if rng.random() < 0.35 else None
-    view = warp_hand(rng, hand, mixture.span, mixture.size_px, background)
-    image = view.image
-    if rng.random() < 0.2:
-        image = occlude(rng, image, background)
-    return WarpedHand(_finish(rng, image), view.joints, view.right)
+    return draw_scene(
+        rng,
+        hand,
+        mixture.span,
+        mixture.size_px,
+        background=lambda: _hand_free_cut(rng, mixture),
+        other_hand=lambda: mixture.pools[0].draw(rng),
+    )
 
 
 def _counts(mixture: Mixture, size: int) -> List[int]:
@@ -133,6 +139,7 @@ def make_batch(mixture: Mixture, seed: int, step: int, size: int) -> Batch:
     side = mixture.size_px
     images = np.empty((size, side, side, 3), np.uint8)
     joints = np.zeros((size, NUM_JOINTS, 2), np.float32)
+    depth = np.full((size, NUM_JOINTS), np.nan, np.float32)
     has_hand, right = np.zeros(size, np.float32), np.full(size, 0.5, np.float32)
     plan = [
         pool for pool, count in zip(mixture.pools, _counts(mixture, size)) for _ in range(count)
@@ -142,10 +149,11 @@ def make_batch(mixture: Mixture, seed: int, step: int, size: int) -> Batch:
         if row < len(plan):
             view = make_hand(rng, plan[row].draw(rng), mixture)
             image, joints[row], right[row], has_hand[row] = view.image, view.joints, view.right, 1.0
+            depth[row] = np.nan if view.depth is None else view.depth
         else:
             image = _finish(rng, _hand_free_cut(rng, mixture))
         images[row] = image[:, :, ::-1]
-    return Batch(images, joints, has_hand, right)
+    return Batch(images, joints, depth, has_hand, right)
 
 
 def prefetch_batches(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Sequence
 
-from atlas_hpe.learn.landmark.batches import Mixture, Pool
+from atlas_hpe.learn.data.cutout import with_cutouts
 from atlas_hpe.learn.data.drawn_hands import cached_drawn_hands
 from atlas_hpe.learn.data.hand_images import (
     EmptyImage,
@@ -16,11 +16,12 @@ from atlas_hpe.learn.data.hand_images import (
     load_frames,
     load_negatives,
 )
+from atlas_hpe.learn.landmark.batches import Mixture, Pool
 
 __all__ = ["NEGATIVE_REPEATS", "TrainingData", "is_held_out", "load_training_data"]
 
 # Shares of the hand pictures of a batch: tracker crops, whole-scene cuts, drawn hands.
-CROP_SHARE, FRAME_SHARE, DRAWN_SHARE = 0.66, 0.16, 0.20
+CROP_SHARE, FRAME_SHARE, DRAWN_SHARE = 0.56, 0.12, 0.32
 # Hand-free crops are few but chosen; each counts as often as this many frames.
 NEGATIVE_REPEATS = 10
 _DIGITS_NUMBER = re.compile(r"IMG_(\d+)")
@@ -69,7 +70,9 @@ def load_training_data(
     else:
         held_out = [hand for hand in crops if is_held_out(hand)]
     kept_out = {hand.name for hand in held_out}
-    pools: List[Pool] = [Pool([hand for hand in crops if hand.name not in kept_out], CROP_SHARE)]
+    learned = [hand for hand in crops if hand.name not in kept_out]
+    left_out = "_without_" + "_".join(sorted(leave_out)) if leave_out else ""
+    pools = [Pool(with_cutouts(learned, cache / f"cutouts{left_out}.npz"), CROP_SHARE)]
     if frames:
         pools.append(Pool(frames, FRAME_SHARE))
     if drawn:

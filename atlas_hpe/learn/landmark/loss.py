@@ -31,6 +31,7 @@ class LossWeights(NamedTuple):
     heat: float = 1.0
     joints: float = 5.0
     score: float = 0.2
+    depth: float = 0.5
     presence: float = 1.0
     right: float = 0.3
 
@@ -45,6 +46,7 @@ class LandmarkLoss(NamedTuple):
     heat: Tensor
     joints: Tensor
     score: Tensor
+    depth: Tensor
     presence: Tensor
     right: Tensor
 
@@ -84,19 +86,22 @@ def _mean_where(values: Tensor, mask: Tensor) -> Tensor:
 def landmark_loss(
     raw: RawLandmarks,
     joints: Tensor,
+    depth: Tensor,
     has_hand: Tensor,
     right: Tensor,
     weights: LossWeights = DEFAULT_WEIGHTS,
 ) -> LandmarkLoss:
-    """Heatmap divergence + soft-argmax distance + three binary terms.
+    """Heatmap divergence + soft-argmax distance + depth + three binary terms.
 
     The heatmap term is the KL divergence to a Gaussian whose width follows the hand (6 % of its
     box, 0.6 to 1.2 cells); the distance is L1 over the hand box; joints outside the crop do not
-    count. The soft-argmax term is the integral regression of Sun et al., ECCV 2018.
+    count. Depth is L1 over the same box. The soft-argmax term is the integral regression of Sun et
+    al., ECCV 2018.
 
     Args:
         raw: heads of the network for N crops.
         joints: (N, 21, 2) true joints in [0, 1] of the crop.
+        depth: (N, 21) true depth in units of the crop side, NaN where unknown.
         has_hand: (N,) 1 or 0.
         right: (N,) probability of a right hand.
         weights: one weight per term.
@@ -113,6 +118,9 @@ def landmark_loss(
     distance = _mean_where(offsets.abs().sum(dim=2) / side[:, None], inside)
     error = offsets.detach().square().sum(dim=2).sqrt() / side[:, None]
     found = (error < FOUND_WITHIN_BOX).float() * inside
+    known = torch.isfinite(depth).float() * has_hand[:, None]
+    depth_off = (raw.depth - torch.nan_to_num(depth)).abs() / side[:, None]
+    depth_loss = _mean_where(depth_off, known)
     score = functional.binary_cross_entropy_with_logits(raw.score_logits, found)
     presence = functional.binary_cross_entropy_with_logits(raw.presence_logits[:, 0], has_hand)
     sides = functional.binary_cross_entropy_with_logits(
@@ -123,10 +131,11 @@ def landmark_loss(
         weights.heat * heat
         + weights.joints * distance
         + weights.score * score
+        + weights.depth * depth_loss
         + weights.presence * presence
         + weights.right * hand_side
     )
-    return LandmarkLoss(total, heat, distance, score, presence, hand_side)
+    return LandmarkLoss(total, heat, distance, score, depth_loss, presence, hand_side)
 
 
 def finite(loss: LandmarkLoss) -> bool:
