@@ -35,6 +35,13 @@ __all__ = ["command"]
 )
 @click.option("--decode-in-graph", is_flag=True, help="Joints leave the device, not heatmaps.")
 @click.option("--target", default="Ascend310", show_default=True, help="Board's compiler.")
+@click.option(
+    "--precision",
+    default="float32",
+    show_default=True,
+    metavar="KIND",
+    help="Of the file: float32, or float16 for half the size; the board computes in float16.",
+)
 @click.option("--licence", metavar="TEXT", help="Licence of the weights, for the model card.")
 @click.option(
     "--attribution", multiple=True, metavar="TEXT", help="Source to name in the card; may repeat."

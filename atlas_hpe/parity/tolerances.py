@@ -40,6 +40,14 @@ TOLERANCES: Dict[str, Tolerance] = {
         "1e-5 after tens of layers (measured on shallow_unet: 3e-6); a hundredth of an input pixel "
         "is far below what a label means",
     ),
+    "float16-graph": Tolerance(
+        tensor=3e-2,
+        joint=4e-3,
+        joint_median=1e-3,
+        reason="weights rounded to 2^-12 of their value, each by chance; the sums of tens of layers "
+        "carry that on (measured on hand_landmark: see its model card), and the board's float16 "
+        "moves joints by as much again",
+    ),
     "simplify": Tolerance(
         tensor=1e-4,
         joint=1e-4,

@@ -40,6 +40,7 @@ def export_file(
     name: Optional[str] = None,
     licence: Optional[str] = None,
     attribution: Sequence[str] = (),
+    precision: str = "float32",
     allow_blockers: bool = False,
     force: bool = False,
 ) -> ExportReport:
@@ -61,6 +62,7 @@ def export_file(
         name: Name of the model in its card; None for the network's.
         licence: Licence of the weights, for the card.
         attribution: Sources that have to be named where the weights go, for the card.
+        precision: How the file holds the graph: ``"float32"`` or ``"float16"``.
         allow_blockers: Write the file although the board's compiler would refuse it.
         force: Replace a file that exists.
 
@@ -85,6 +87,7 @@ def export_file(
         trust_pickle=trust_pickle,
         frontend=frontend,
         decode_in_graph=decode_in_graph,
+        precision=precision,
         allow_blockers=allow_blockers,
     )
     origin = _origin_of(opened, licence, attribution, options)
@@ -98,6 +101,7 @@ def export_file(
             decode_in_graph=decode_in_graph,
             decode_joints=decode_joints,
             draw_samples=draw_samples,
+            precision=precision,
             allow_blockers=allow_blockers,
             force=force,
         )
@@ -118,6 +122,7 @@ def export_onnx(
     name: Optional[str] = None,
     licence: Optional[str] = None,
     attribution: Sequence[str] = (),
+    precision: str = "float32",
     allow_blockers: bool = False,
     force: bool = False,
 ) -> ExportReport:
@@ -137,6 +142,7 @@ def export_onnx(
         name: Name of the model in its card; None for the network's.
         licence: Licence of the weights, for the card.
         attribution: Sources that have to be named where the weights go, for the card.
+        precision: How the file holds the graph: ``"float32"`` or ``"float16"``.
         allow_blockers: Write the file although the board's compiler would refuse it.
         force: Replace a file that exists.
 
@@ -153,7 +159,10 @@ def export_onnx(
     path = check_out_path(path, [".onnx"], force=force)
     examples = _list_examples(example_inputs)
     options = _name_options(
-        frontend=frontend, decode_in_graph=decode_in_graph, allow_blockers=allow_blockers
+        frontend=frontend,
+        decode_in_graph=decode_in_graph,
+        precision=precision,
+        allow_blockers=allow_blockers,
     )
     network = type(module).__name__ if spec is None else spec.name
     origin = _describe_origin(network, licence, attribution, options)
@@ -171,6 +180,7 @@ def export_onnx(
             decode_in_graph=decode_in_graph,
             decode_joints=decode_joints,
             draw_samples=draw_samples,
+            precision=precision,
             allow_blockers=allow_blockers,
             force=force,
         )
@@ -217,12 +227,15 @@ def _check_card_options(
             )
 
 
+_DEFAULT_OPTIONS = (("frontend", "auto"), ("precision", "float32"))
+
+
 def _name_options(**options: Union[str, bool, None]) -> Dict[str, str]:
     """The options that are not the default, as the card keeps them."""
     return {
         name: "yes" if value is True else str(value)
         for name, value in options.items()
-        if value and (name, value) != ("frontend", "auto")
+        if value and (name, value) not in _DEFAULT_OPTIONS
     }
 
 

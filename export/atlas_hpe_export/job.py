@@ -30,6 +30,7 @@ from atlas_hpe_export.parity.inputs import DrawSamples
 from atlas_hpe_export.proof import prove_board_takes, prove_parity
 from atlas_hpe_export.runners import module_runner, open_runner
 from atlas_hpe_export.steps import Step
+from atlas_hpe_export.storage import store_graph
 from atlas_hpe_export.targets import Target
 
 __all__ = ["ExportJob", "run_export"]
@@ -55,6 +56,7 @@ class ExportJob:
         decode_joints: Joints from outputs, None for parity in tensors only.
         draw_samples: Inputs that show hands, None for noise.
         notes: What was repaired before, in words.
+        precision: One of ``storage.PRECISIONS``.
         allow_blockers: Write the file although the compiler would refuse it.
         force: Replace a file that exists.
         source: File that the network came from, for messages.
@@ -73,6 +75,7 @@ class ExportJob:
     decode_joints: Optional[DecodeJoints] = None
     draw_samples: Optional[DrawSamples] = None
     notes: Tuple[str, ...] = ()
+    precision: str = "float32"
     allow_blockers: bool = False
     force: bool = False
     source: Optional[Path] = None
@@ -101,6 +104,8 @@ def run_export(job: ExportJob) -> ExportReport:
         if card is not None and job.decode_in_graph:
             model, card, step = _append_decoding(model, card)
             fitted = (*fitted, step)
+        model, stored = store_graph(model, job.precision)
+        fitted = (*fitted, *stored)
         checked = prove_board_takes(
             model, job.target, path=job.path, allow_blockers=job.allow_blockers
         )
@@ -114,6 +119,7 @@ def run_export(job: ExportJob) -> ExportReport:
             card=card,
             decode_joints=job.decode_joints,
             path=job.path,
+            tolerance="float16-graph" if stored else "float32",
         )
     build = _record_build(job, model, captured.frontend, fitted, parity)
     if card is not None:
@@ -253,6 +259,7 @@ def _record_build(
         rewrites=_list_applied(steps),
         refused=tuple(f"{step.name}: {step.status}, {step.reason}" for step in not_applied),
         opset=job.target.opset,
+        precision=job.precision,
         soc=job.target.name,
         graph_sha256=hash_graph(model),
         parity=parity_figures(parity),

@@ -41,6 +41,7 @@ def prove_parity(
     card: Optional[ModelCard],
     decode_joints: Optional[DecodeJoints],
     path: Path,
+    tolerance: str,
 ) -> ParityReport:
     """Compare the graph that will be written with the network that it came from.
 
@@ -53,6 +54,7 @@ def prove_parity(
         card: How the graph's outputs become joints.
         decode_joints: Joints from outputs; None for tensors only.
         path: The file that would be written, for the message.
+        tolerance: Key of ``TOLERANCES``.
 
     Raises:
         CheckFailedError: The two say different things.
@@ -62,7 +64,7 @@ def prove_parity(
     with open_runner(model) as candidate:
         for answer in ask(reference, samples, bind_joints(reference_card, decode_joints)):
             comparison.add(answer, candidate(answer.sample.feeds))
-    report = comparison.report(TOLERANCES["float32"], source)
+    report = comparison.report(TOLERANCES[tolerance], source)
     if not report.passed:
         raise CheckFailedError(
             "the exported graph does not say what the network says; no file was written",
