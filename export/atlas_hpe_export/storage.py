@@ -82,7 +82,7 @@ def _halve(tensor: TensorProto) -> np.ndarray:
             "a constant does not fit into float16",
             where=tensor.name,
             why=f"its largest magnitude is {largest:g}, float16 ends at {_LARGEST:g}",
-            fix="store the file in float32, and expect trouble on the board: it computes in float16",
+            fix="store the file in float32; the board, which computes in float16, will overflow",
         )
     halved: np.ndarray = values.astype(np.float16)
     return halved
