@@ -88,7 +88,7 @@ def test_drawn_hands_are_drawn_once_and_kept(tmp_path: Path) -> None:
 def test_a_damaged_cache_says_what_to_do(tmp_path: Path) -> None:
     path = tmp_path / "drawn.npz"
     path.write_bytes(b"PK\x03\x04 broken")
-    with pytest.raises(InputError, match="drawn again"):
+    with pytest.raises(InputError, match="delete the file"):
         load_drawn_hands(path)
 
 

@@ -31,7 +31,7 @@ def recolour(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
 def vary_colour(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """Light and colour of a whole picture: table, uneven light, saturation, inverted channels."""
     image = _look_up(rng, image, 1.0)
-    if rng.random() < 0.2:
+    if rng.random() < 0.15:
         image = _uneven_light(rng, image)
     draw = rng.random()
     if draw < 0.08:

@@ -48,10 +48,10 @@ class SceneRange:
     """
 
     view: WarpRange = field(default_factory=WarpRange)
-    new_background: float = 0.4
-    recoloured: float = 0.5
-    second_hand: float = 0.15
-    occluded: float = 0.25
+    new_background: float = 0.33
+    recoloured: float = 0.35
+    second_hand: float = 0.12
+    occluded: float = 0.2
     mirrored: float = 0.5
 
 

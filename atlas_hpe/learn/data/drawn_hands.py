@@ -1,19 +1,18 @@
 """Hands drawn by the project itself, rendered once into a cache file.
 
-The only labels that are exact; they also teach the network the hand of the demo clip.
+The only labels that are exact, depth included; postures, views and things in the hand that the
+photographs lack.
 """
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import List, Optional, Sequence
 
 import numpy as np
 
-from atlas_hpe.errors import InputError
+from atlas_hpe.learn.data.cache import read_arrays, write_arrays
 from atlas_hpe.learn.data.hand_images import EmptyImage, HandImage
-from atlas_hpe.outfile import AtomicFile
 
 __all__ = ["SOURCE_NAME", "cached_drawn_hands", "load_drawn_hands", "render_drawn_hands"]
 
@@ -41,16 +40,17 @@ def render_drawn_hands(
         size_px: side of the pictures.
     """
     # Imported here: the drawing lives with the pipelines, which only this function needs.
-    from atlas_hpe_pipelines.drawn_hand import random_sample
+    from atlas_hpe_pipelines.drawn_hand import training_sample
 
     images = np.empty((count, size_px, size_px, 3), np.uint8)
-    joints, right = np.empty((count, 21, 2), np.float32), np.empty(count, np.float32)
+    joints, depth = np.empty((count, 21, 2), np.float32), np.empty((count, 21), np.float32)
+    right = np.empty(count, np.float32)
     for index in range(count):
         rng = np.random.default_rng((seed, index))
-        background = _background(rng, empty)
-        images[index], joints[index], right[index] = random_sample(rng, size_px, background)
-    with AtomicFile(path, force=True) as file, file.temporary.open("wb") as stream:
-        np.savez(stream, images=images, joints=joints, right=right)
+        drawn = training_sample(rng, size_px, _background(rng, empty))
+        images[index], joints[index], depth[index] = drawn.picture, drawn.joints_px, drawn.depth_px
+        right[index] = drawn.is_right
+    write_arrays(path, images=images, joints=joints, depth=depth, right=right)
 
 
 def load_drawn_hands(path: Path) -> List[HandImage]:
@@ -59,19 +59,11 @@ def load_drawn_hands(path: Path) -> List[HandImage]:
     Raises:
         InputError: missing, damaged or of another layout.
     """
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            images, joints, right = arrays["images"], arrays["joints"], arrays["right"]
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(
-            "the cache of drawn hands can't be read",
-            where=path,
-            why=str(error),
-            fix="delete the file; it is drawn again",
-        ) from error
+    arrays = read_arrays(path, "images", "joints", "depth", "right")
+    rows = zip(arrays["images"], arrays["joints"], arrays["depth"], arrays["right"])
     return [
-        HandImage(image, points, float(side), SOURCE_NAME, f"{SOURCE_NAME}_{index:05d}")
-        for index, (image, points, side) in enumerate(zip(images, joints, right))
+        HandImage(image, points, float(side), SOURCE_NAME, f"{SOURCE_NAME}_{index:05d}", depth)
+        for index, (image, points, depth, side) in enumerate(rows)
     ]
 
 
@@ -81,6 +73,5 @@ def cached_drawn_hands(
     """`count` drawn hands, rendered into `folder` on the first call and read from there later."""
     path = folder / f"drawn_hands_{count}_{seed}.npz"
     if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
         render_drawn_hands(path, count, seed, empty)
     return load_drawn_hands(path)

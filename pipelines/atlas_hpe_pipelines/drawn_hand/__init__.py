@@ -7,7 +7,7 @@ pinhole camera, and a renderer in numpy and OpenCV.
 from __future__ import annotations
 
 from atlas_hpe_pipelines.drawn_hand.background import draw_background
-from atlas_hpe_pipelines.drawn_hand.camera import View, frame_hand, project, turn
+from atlas_hpe_pipelines.drawn_hand.camera import View, frame_hand, measure_depth, project, turn
 from atlas_hpe_pipelines.drawn_hand.clip import DrawnClip, iter_clip
 from atlas_hpe_pipelines.drawn_hand.feeds import draw_samples
 from atlas_hpe_pipelines.drawn_hand.picture import draw_hand, random_sample
@@ -17,6 +17,7 @@ from atlas_hpe_pipelines.drawn_hand.poses import (
     named_posture,
     random_pose,
 )
+from atlas_hpe_pipelines.drawn_hand.sample import DrawnSample, training_sample
 from atlas_hpe_pipelines.drawn_hand.skeleton import (
     HandPosture,
     HandShape,
@@ -32,6 +33,7 @@ __all__ = [
     "GESTURES",
     "DrawStyle",
     "DrawnClip",
+    "DrawnSample",
     "HandPosture",
     "HandShape",
     "PosedHand",
@@ -44,6 +46,7 @@ __all__ = [
     "frame_hand",
     "iter_clip",
     "joints_path",
+    "measure_depth",
     "named_posture",
     "pose_skeleton",
     "project",
@@ -51,6 +54,7 @@ __all__ = [
     "random_sample",
     "random_shape",
     "random_style",
+    "training_sample",
     "turn",
     "write_clip",
 ]

@@ -13,7 +13,7 @@ import numpy as np
 
 from atlas_hpe.errors import UsageError
 
-__all__ = ["View", "frame_hand", "project", "to_camera", "turn"]
+__all__ = ["View", "frame_hand", "measure_depth", "project", "to_camera", "turn"]
 
 # Hand (x thumb, y fingers, z out of the palm) to camera, fingers up and palm to the camera.
 _PALM_TO_CAMERA = np.diag([1.0, -1.0, -1.0])
@@ -87,6 +87,22 @@ def project(points_m: np.ndarray, view: View) -> np.ndarray:
             fix="move the hand away: a larger View.position_m[2]",
         )
     return np.asarray(points[..., :2] / points[..., 2:] * view.focal_px + view.centre_px)
+
+
+def measure_depth(joints_m: np.ndarray, view: View) -> np.ndarray:
+    """Depth relative to the wrist under weak perspective.
+
+    Args:
+        joints_m: (21, 3) joints in hand coordinates, wrist first.
+        view: The camera.
+
+    Returns:
+        (21,) pixels, away from the camera positive: metres times the pixels per metre in the
+        middle of the hand's depth.
+    """
+    depth_m = to_camera(joints_m, view)[:, 2]
+    scale = view.focal_px / float(0.5 * (depth_m.min() + depth_m.max()))
+    return np.asarray((depth_m - depth_m[0]) * scale)
 
 
 def frame_hand(

@@ -24,7 +24,17 @@ from atlas_hpe_pipelines.drawn_hand.skeleton import (
 )
 from atlas_hpe_pipelines.drawn_hand.style import DrawStyle, random_style
 
-__all__ = ["Subject", "check_size", "draw_hand", "draw_subjects", "draw_texture", "random_sample"]
+__all__ = [
+    "Subject",
+    "check_size",
+    "draw_hand",
+    "draw_subjects",
+    "draw_texture",
+    "expose",
+    "fit_background",
+    "lay_texture",
+    "random_sample",
+]
 
 _TEXTURE_SIDE_PX = 128
 
@@ -117,7 +127,7 @@ def draw_subjects(
     Returns:
         (H, W, 3) BGR uint8 and (S, 21, 2) float64 joints in continuous pixels.
     """
-    picture = _fit_background(style.background, size_px, rng)
+    picture = fit_background(style.background, size_px, rng)
     places = []
     for subject in subjects:
         hand = pose_skeleton(subject.posture, subject.shape)
@@ -125,11 +135,11 @@ def draw_subjects(
         sleeve_m = -1.0 if style.sleeve_bgr is None else style.sleeve_m
         flesh = cover_bones(hand, subject.shape, sleeve_m=sleeve_m)
         surface = rasterise(flesh, subject.view, size_px)
-        texture = _lay_texture(subject.texture, joints, surface)
+        texture = lay_texture(subject.texture, joints, surface)
         picture = compose(surface, shade(surface, style, texture), picture, style)
         # Pixel centres are integers for the renderer and OpenCV, halves for everybody else.
         places.append(joints + 0.5)
-    return _expose(picture, style, rng), np.stack(places)
+    return expose(picture, style, rng), np.stack(places)
 
 
 def random_sample(
@@ -177,7 +187,7 @@ def random_sample(
     return picture, joints, is_right
 
 
-def _fit_background(
+def fit_background(
     background: Optional[np.ndarray], size_px: Tuple[int, int], rng: np.random.Generator
 ) -> np.ndarray:
     """The background in the size of the picture, cut to its shape and not squeezed."""
@@ -201,7 +211,7 @@ def _fit_background(
     return np.asarray(cv2.resize(cut, (width, height), interpolation=flag))
 
 
-def _lay_texture(texture: np.ndarray, joints: np.ndarray, surface: Surface) -> np.ndarray:
+def lay_texture(texture: np.ndarray, joints: np.ndarray, surface: Surface) -> np.ndarray:
     """(h, w) skin texture, turned and scaled with the hand from wrist to middle knuckle."""
     x, y = (float(value) for value in joints[9] - joints[0])
     length = max(float(np.hypot(x, y)), 4.0 * surface.unit_px)
@@ -219,7 +229,7 @@ def _lay_texture(texture: np.ndarray, joints: np.ndarray, surface: Surface) -> n
     return np.asarray(cv2.warpAffine(texture, matrix, size, borderMode=cv2.BORDER_REFLECT))
 
 
-def _expose(picture: np.ndarray, style: DrawStyle, rng: np.random.Generator) -> np.ndarray:
+def expose(picture: np.ndarray, style: DrawStyle, rng: np.random.Generator) -> np.ndarray:
     """Blur, noise and rounding of a camera."""
     if style.blur_px > 0.2:
         picture = cv2.GaussianBlur(picture, (0, 0), style.blur_px)

@@ -7,7 +7,7 @@ from typing import Optional, Tuple
 
 import numpy as np
 
-__all__ = ["SKIN_TONES_BGR", "DrawStyle", "random_style"]
+__all__ = ["SKIN_TONES_BGR", "Colour", "DrawStyle", "random_colour", "random_style"]
 
 Colour = Tuple[float, float, float]
 
@@ -92,6 +92,15 @@ def random_style(rng: np.random.Generator, *, background: Optional[np.ndarray] =
         noise=float(max(0.0, rng.normal(2.0, 3.5))),
         background=background,
     )
+
+
+def random_colour(rng: np.random.Generator) -> Colour:
+    """A colour of cloth or of a thing: any brightness, mostly near grey.
+
+    Args:
+        rng: Source of randomness.
+    """
+    return _colour(rng.uniform(10, 235) + rng.uniform(-80, 80, size=3) * rng.random())
 
 
 def _colour(values: np.ndarray) -> Colour:
