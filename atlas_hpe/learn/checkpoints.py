@@ -15,6 +15,7 @@ from atlas_hpe.outfile import AtomicFile
 __all__ = [
     "FORMAT_VERSION",
     "load_training",
+    "load_weights",
     "plain_weights",
     "save_training",
     "save_weights",
@@ -29,6 +30,20 @@ def _save(document: object, path: Path) -> None:
         torch.save(document, file.temporary)
 
 
+def _load(path: Path, what: str, fix: str) -> Dict[str, object]:
+    try:
+        document = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"there is no {what}", where=path, fix=fix) from error
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise CheckpointError(
+            f"the {what} can't be read", where=path, why=str(error), fix=fix
+        ) from error
+    if not isinstance(document, dict):
+        raise CheckpointError(f"the {what} has another format", where=path, fix=fix)
+    return document
+
+
 def save_training(path: Path, state: Dict[str, object]) -> None:
     """Write what a resumed run needs: tensors, numbers, text and containers of them."""
     _save({"format": FORMAT_VERSION, **state}, path)
@@ -40,19 +55,11 @@ def load_training(path: Path) -> Dict[str, object]:
     Raises:
         CheckpointError: missing, damaged, or of another format.
     """
+    what = "training checkpoint to resume"
     fix = "give the --out folder of an interrupted run, or leave --resume out"
-    try:
-        document = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise CheckpointError(
-            "there is no training checkpoint to resume", where=path, fix=fix
-        ) from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
-        raise CheckpointError(
-            "the training checkpoint can't be read", where=path, why=str(error), fix=fix
-        ) from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT_VERSION:
-        raise CheckpointError("the training checkpoint has another format", where=path, fix=fix)
+    document = _load(path, what, fix)
+    if document.get("format") != FORMAT_VERSION:
+        raise CheckpointError(f"the {what} has another format", where=path, fix=fix)
     return document
 
 
@@ -69,3 +76,17 @@ def plain_weights(model: nn.Module) -> Dict[str, Tensor]:
 def save_weights(path: Path, model: nn.Module) -> None:
     """Write a plain state dict that loads with `weights_only=True`."""
     _save(plain_weights(model), path)
+
+
+def load_weights(path: Path) -> Dict[str, Tensor]:
+    """Read a plain state dict.
+
+    Raises:
+        CheckpointError: missing, damaged, or not a state dict.
+    """
+    what, fix = "weight file", "give a .pt file that a training run wrote"
+    document = _load(path, what, fix)
+    weights = {name: value for name, value in document.items() if isinstance(value, Tensor)}
+    if len(weights) != len(document):
+        raise CheckpointError(f"the {what} holds more than weights", where=path, fix=fix)
+    return weights

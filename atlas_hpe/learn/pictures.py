@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import List, Mapping, Optional, Sequence, Tuple
 
 import cv2
 import numpy as np
@@ -87,25 +87,30 @@ def _panel(
 ) -> np.ndarray:
     width, height = size
     panel = np.full((height, width, 3), 255, np.uint8)
-    known = np.isfinite(values) & (values > 0)
+    known = np.isfinite(values)
     label = f"{name}: no value"
     if known.any():
-        logs = np.log10(values[known])
-        low, high = float(logs.min()), float(logs.max()) + 1e-6
+        logarithmic = bool((values[known] > 0).all())
+        scaled = np.log10(values[known]) if logarithmic else values[known]
+        low, high = float(scaled.min()), float(scaled.max()) + 1e-6
         across = (steps[known] - steps.min()) / max(1.0, float(steps.max() - steps.min()))
         xs, ys = (
             10 + across * (width - 20),
-            height - 10 - (logs - low) / (high - low) * (height - 40),
+            height - 10 - (scaled - low) / (high - low) * (height - 40),
         )
         line = np.stack((xs, ys), axis=1).round().astype(np.int32)
         cv2.polylines(panel, [line], False, colour, 1, cv2.LINE_AA)
-        label = f"{name} (log): first {values[known][0]:.4g} last {values[known][-1]:.4g}"
+        axis = " (log)" if logarithmic else ""
+        label = f"{name}{axis}: first {values[known][0]:.4g} last {values[known][-1]:.4g}"
     cv2.putText(panel, label, (10, 18), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
     return panel
 
 
-def draw_curves(columns: Dict[str, Sequence[float]], path: Path, x_name: str = "step") -> None:
-    """One panel per column over `x_name`, logarithmic; blank values are skipped. Writes a PNG."""
+def draw_curves(columns: Mapping[str, Sequence[float]], path: Path, x_name: str = "step") -> None:
+    """One panel per column over `x_name`; values that are not finite are skipped. Writes a PNG.
+
+    A column is logarithmic where all of its values are above 0.
+    """
     steps = np.asarray(columns[x_name], np.float64)
     names = [name for name in columns if name != x_name]
     panels = [

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from typing import Generic, TypeVar
+from typing import List, Tuple, Union
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
-__all__ = ["Average", "learning_rate"]
+__all__ = ["average_of", "learning_rate"]
 
-Net = TypeVar("Net", bound=nn.Module)
+_Tensors = Union[Tuple[Tensor, ...], List[Tensor]]
 
 
 def learning_rate(
@@ -32,26 +32,22 @@ def learning_rate(
     return peak * rise * cosine
 
 
-class Average(Generic[Net]):
-    """Exponential moving average of all floating-point parameters and buffers of a network.
+def average_of(network: nn.Module, decay: float) -> AveragedModel:
+    """Exponential moving average of all parameters and buffers of a network.
 
     Args:
-        model: the network that trains.
+        network: the network that trains.
         decay: weight of the past; it grows from 0.1 so that the start does not linger.
     """
 
-    def __init__(self, model: Net, decay: float = 0.999) -> None:
-        self.decay = decay
-        self.model: Net = copy.deepcopy(model).eval()
-        self.model.requires_grad_(False)
+    def update(past: _Tensors, now: _Tensors, count: Union[Tensor, int]) -> None:
+        keep = min(decay, (1.0 + float(count)) / (10.0 + float(count)))
+        if past[0].is_floating_point():
+            torch._foreach_lerp_(past, now, 1.0 - keep)
+        else:
+            for old, new in zip(past, now):
+                old.copy_(new)
 
-    @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
-        """Take one step of `model` into the average."""
-        keep = min(self.decay, (1.0 + step) / (10.0 + step))
-        past = self.model.state_dict()
-        for name, value in model.state_dict().items():
-            if value.is_floating_point():
-                past[name].lerp_(value, 1.0 - keep)
-            else:
-                past[name].copy_(value)
+    average = AveragedModel(network, multi_avg_fn=update, use_buffers=True)
+    average.requires_grad_(False)
+    return average.eval()

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from atlas_hpe.hands import BONES
-from atlas_hpe.learn.landmark.batches import Mixture, Pool
 from atlas_hpe.learn.data.hand_images import EmptyImage, HandImage
+from atlas_hpe.learn.landmark.batches import Mixture, Pool
 from atlas_hpe.nets.hand_landmark import HandLandmark
 
 

@@ -5,11 +5,8 @@ That makes resuming exact without saving the state of any random generator.
 
 from __future__ import annotations
 
-import itertools
-from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Generator, List, Sequence
+from typing import List, Sequence
 
 import cv2
 import numpy as np
@@ -21,7 +18,7 @@ from atlas_hpe.learn.augment.scene import HandView, SceneRange, draw_scene
 from atlas_hpe.learn.augment.warp import crop_affine, warp_image
 from atlas_hpe.learn.data.hand_images import EmptyImage, HandImage, source_weights
 
-__all__ = ["Batch", "Mixture", "Pool", "make_batch", "make_hand", "prefetch_batches"]
+__all__ = ["Batch", "Mixture", "Pool", "make_batch", "make_hand"]
 
 
 @dataclass(frozen=True)
@@ -134,45 +131,26 @@ def _counts(mixture: Mixture, size: int) -> List[int]:
     return [int(count) for count in np.diff(np.concatenate(([0], edges)))]
 
 
-def make_batch(mixture: Mixture, seed: int, step: int, size: int) -> Batch:
-    """Batch number `step` of the run with `seed`."""
-    side = mixture.size_px
-    images = np.empty((size, side, side, 3), np.uint8)
-    joints = np.zeros((size, NUM_JOINTS, 2), np.float32)
-    depth = np.full((size, NUM_JOINTS), np.nan, np.float32)
-    has_hand, right = np.zeros(size, np.float32), np.full(size, 0.5, np.float32)
+def make_batch(
+    mixture: Mixture, seed: int, step: int, size: int, rows: slice = slice(None)
+) -> Batch:
+    """Batch number `step` of the run with `seed`; of its `size` pictures only `rows` are made."""
+    side, wanted = mixture.size_px, range(size)[rows]
+    images = np.empty((len(wanted), side, side, 3), np.uint8)
+    joints = np.zeros((len(wanted), NUM_JOINTS, 2), np.float32)
+    depth = np.full((len(wanted), NUM_JOINTS), np.nan, np.float32)
+    has_hand, right = np.zeros(len(wanted), np.float32), np.full(len(wanted), 0.5, np.float32)
     plan = [
         pool for pool, count in zip(mixture.pools, _counts(mixture, size)) for _ in range(count)
     ]
-    for row in range(size):
+    for index, row in enumerate(wanted):
         rng = np.random.default_rng((seed, step, row))
         if row < len(plan):
             view = make_hand(rng, plan[row].draw(rng), mixture)
-            image, joints[row], right[row], has_hand[row] = view.image, view.joints, view.right, 1.0
-            depth[row] = np.nan if view.depth is None else view.depth
+            image, joints[index] = view.image, view.joints
+            right[index], has_hand[index] = view.right, 1.0
+            depth[index] = np.nan if view.depth is None else view.depth
         else:
             image = _finish(rng, _hand_free_cut(rng, mixture))
-        images[row] = image[:, :, ::-1]
+        images[index] = image[:, :, ::-1]
     return Batch(images, joints, depth, has_hand, right)
-
-
-def prefetch_batches(
-    mixture: Mixture, seed: int, first_step: int, size: int, ahead: int = 6
-) -> Generator[Batch, None, None]:
-    """Endless batches from `first_step` on, made by one background thread.
-
-    A thread is enough: OpenCV releases the interpreter while it works, and torch does too. What
-    goes wrong in the thread is raised here.
-    """
-    steps = itertools.count(first_step)
-    with ThreadPoolExecutor(1, thread_name_prefix="batches") as worker:
-        pending = deque(
-            worker.submit(make_batch, mixture, seed, next(steps), size) for _ in range(ahead)
-        )
-        try:
-            while True:
-                pending.append(worker.submit(make_batch, mixture, seed, next(steps), size))
-                yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()

@@ -16,7 +16,6 @@ __all__ = [
     "LandmarkLoss",
     "LossWeights",
     "box_sides",
-    "finite",
     "gaussian_heat",
     "landmark_loss",
 ]
@@ -71,7 +70,7 @@ def gaussian_heat(joints: Tensor, sigma: Tensor, size: int) -> Tuple[Tensor, Ten
     Returns:
         (N, J, size * size) maps, row-major, and (N, J) entropies in nats.
     """
-    centres = (torch.arange(size, dtype=joints.dtype) + 0.5) / size
+    centres = (torch.arange(size, dtype=joints.dtype, device=joints.device) + 0.5) / size
     squares = (joints[..., None] - centres).square()  # (N, J, 2, size)
     profiles = functional.softmax(squares / (-2.0 * sigma.square()[:, None, None, None]), dim=3)
     entropy = -(profiles * profiles.clamp_min(1e-12).log()).sum(dim=(2, 3))
@@ -136,8 +135,3 @@ def landmark_loss(
         + weights.right * hand_side
     )
     return LandmarkLoss(total, heat, distance, score, depth_loss, presence, hand_side)
-
-
-def finite(loss: LandmarkLoss) -> bool:
-    """Whether the sum can be trained on."""
-    return bool(torch.isfinite(loss.total))

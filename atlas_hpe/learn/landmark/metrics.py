@@ -8,14 +8,15 @@ from typing import Dict, List, Optional, Sequence, Tuple
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from atlas_hpe.geometry import apply_affine
-from atlas_hpe.learn.data.hand_images import HandImage, bounding_box
 from atlas_hpe.learn.augment.warp import crop_affine, warp_image
-from atlas_hpe.nets.hand_landmark import MEAN_RGB, STD_RGB, HandLandmark
+from atlas_hpe.learn.data.hand_images import HandImage, bounding_box
+from atlas_hpe.nets.hand_landmark import MEAN_RGB, SPEC, STD_RGB
 
 __all__ = [
+    "CROP_SCALE",
     "Predictions",
     "Quality",
     "by_source",
@@ -26,6 +27,10 @@ __all__ = [
     "predict_hands",
     "run_network",
 ]
+
+
+# What a tracker cuts, as the card of the network states it.
+CROP_SCALE = SPEC.preprocess.crop_scale or 1.0
 
 
 @dataclass(frozen=True)
@@ -45,15 +50,15 @@ class Predictions:
     sources: Sequence[str]
 
 
-def normalise_images(images: np.ndarray) -> Tensor:
+def normalise_images(images: Tensor) -> Tensor:
     """(N, S, S, 3) RGB uint8 -> (N, 3, S, S) float32, mean and std of the card, channels last."""
-    mean, std = torch.tensor(MEAN_RGB), torch.tensor(STD_RGB)
-    pixels = torch.from_numpy(images).to(torch.float32)
-    return ((pixels - mean) / std).permute(0, 3, 1, 2)
+    mean = torch.tensor(MEAN_RGB, device=images.device)
+    std = torch.tensor(STD_RGB, device=images.device)
+    return ((images.to(torch.float32) - mean) / std).permute(0, 3, 1, 2)
 
 
 def cut_tracker_crop(
-    hand: HandImage, size_px: int, angle_rad: float = 0.0, scale: float = 1.7
+    hand: HandImage, size_px: int, angle_rad: float = 0.0, scale: float = CROP_SCALE
 ) -> Tuple[np.ndarray, np.ndarray]:
     """The crop a tracker would give, `scale` x hand box, and the joints in [0, 1] of it.
 
@@ -69,30 +74,38 @@ def cut_tracker_crop(
 
 
 @torch.no_grad()
-def run_network(model: HandLandmark, images: np.ndarray, batch: int = 64) -> List[np.ndarray]:
-    """(N, S, S, 3) RGB uint8 -> joints (N, 21, 2), score (N, 21), presence, right (N, 1)."""
-    parts: List[List[np.ndarray]] = [[], [], [], []]
+def run_network(model: nn.Module, images: np.ndarray, batch: int = 64) -> Dict[str, np.ndarray]:
+    """(N, S, S, 3) RGB uint8 -> the outputs of the network by name, N rows each."""
+    device = next(model.parameters()).device
+    names = [output.name for output in SPEC.outputs]
+    parts: Dict[str, List[np.ndarray]] = {name: [] for name in names}
     for first in range(0, len(images), batch):
-        outputs = model(normalise_images(images[first : first + batch]))
-        for part, output in zip(parts, outputs):
-            part.append(output.numpy())
-    return [np.concatenate(part) for part in parts]
+        crops = torch.from_numpy(images[first : first + batch]).to(device)
+        for name, output in zip(names, model(normalise_images(crops))):
+            parts[name].append(output.cpu().numpy())
+    return {name: np.concatenate(part) for name, part in parts.items()}
 
 
 def predict_hands(
-    model: HandLandmark,
+    model: nn.Module,
     hands: Sequence[HandImage],
     size_px: int,
     angle_rad: float = 0.0,
-    scale: float = 1.7,
+    scale: float = CROP_SCALE,
 ) -> Predictions:
     """Run the network on tracker crops of labelled hands."""
     cuts = [cut_tracker_crop(hand, size_px, angle_rad, scale) for hand in hands]
-    joints, score, presence, right = run_network(model, np.stack([image for image, _ in cuts]))
+    found = run_network(model, np.stack([image for image, _ in cuts]))
     truth = np.stack([label for _, label in cuts])
     true_right = np.array([hand.right for hand in hands])
     return Predictions(
-        joints, score, presence[:, 0], right[:, 0], truth, true_right, [h.source for h in hands]
+        joints=found["joints"],
+        score=found["score"],
+        presence=found["presence"][:, 0],
+        right=found["handedness"][:, 0],
+        truth=truth,
+        true_right=true_right,
+        sources=[hand.source for hand in hands],
     )
 
 
