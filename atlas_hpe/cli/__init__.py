@@ -26,7 +26,8 @@ COMMANDS: Dict[str, str] = {
     "inspect": "What is inside a model file.",
     "models": "The networks of this toolkit and the models that ship with it.",
     "doctor": "What this machine has, what is missing, and the command that adds it.",
-    "train": "Train the network behind the default model.",
+    "evaluate": "How far a model's joints are from labels: NME, PCK, detection rate.",
+    "train": "Train the networks of the default model.",
 }
 
 INTERRUPTED = 130

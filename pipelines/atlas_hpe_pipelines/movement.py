@@ -14,7 +14,7 @@ from atlas_hpe.hands import BONES
 from atlas_hpe.outfile import AtomicFile, check_out_path, disk_error
 from atlas_hpe.parity import RUNGS, LadderReport, WorstSample
 
-__all__ = ["check_worst_pictures", "draw_movement", "write_worst_pictures"]
+__all__ = ["check_worst_pictures", "draw_movement", "draw_skeleton", "write_worst_pictures"]
 
 #: Two colours that colour-blind viewers tell apart (Okabe and Ito, 2008), BGR.
 _REFERENCE = ("reference: blue", (178, 114, 0))
@@ -101,7 +101,7 @@ def draw_movement(worst: WorstSample, title: str) -> np.ndarray:
     view, scale, offset = _enlarge(image, np.concatenate([reference, candidate]))
     skeletons = [(joints - offset) * scale for joints in (reference, candidate)]
     for joints, (_, colour), width_px in zip(skeletons, (_REFERENCE, _CANDIDATE), (5, 2)):
-        _draw_skeleton(view, joints, colour, width_px)
+        draw_skeleton(view, joints, colour, width_px)
     moved = np.linalg.norm(reference - candidate, axis=1)
     legend = np.full((100, _SIDE_PX, 3), _WHITE, np.uint8)
     cv2.putText(legend, _REFERENCE[0], (10, 28), _FONT, 0.7, _REFERENCE[1], 2, cv2.LINE_AA)
@@ -152,9 +152,17 @@ def _enlarge(image: np.ndarray, joints: np.ndarray) -> Tuple[np.ndarray, float, 
     return np.asarray(view), scale, offset
 
 
-def _draw_skeleton(
+def draw_skeleton(
     view: np.ndarray, joints: np.ndarray, colour: Tuple[int, int, int], width_px: int
 ) -> None:
+    """Draw a skeleton of one colour into a picture.
+
+    Args:
+        view: (H, W, 3) uint8, BGR; drawn on.
+        joints: (21, 2) in pixels; a joint that is not finite is left out with its bones.
+        colour: BGR.
+        width_px: Width of a bone.
+    """
     points = np.clip(np.nan_to_num(joints), -4096, 4096).round().astype(int).tolist()
     found = np.isfinite(joints).all(axis=1)
     bones = [(points[a], points[b]) for a, b in BONES if found[a] and found[b]]
