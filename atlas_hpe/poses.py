@@ -41,14 +41,18 @@ class HandPose:
         joints: (21, 2) x, y in source pixels; NaN for a joint that was not found.
         joint_scores: (21,) confidence in [0, 1].
         score: Confidence that this is a hand, in [0, 1].
-        box: x, y, width, height of the region the joints were read from, source pixels.
+        box: x, y, width, height of the region the joints were read from, source pixels; of a
+            turned region the upright box around it.
         frame_index: Index of the frame.
         time_s: Presentation time of the frame in seconds.
-        handedness: ``"left"`` or ``"right"`` (anatomical), None when the network does not say.
+        handedness: ``"left"`` or ``"right"`` (anatomical), None when the network does not say; of a
+            tracked hand the vote of its frames so far.
         handedness_score: Confidence in the handedness, in [0.5, 1].
         track_id: Stable number of the hand through a clip, None without tracking.
         joints_3d: (21, 3) metres, None for 2-D networks.
         joints_3d_frame: Frame of reference of ``joints_3d``, for example ``"root-relative"``.
+        depth: (21,) depth relative to the wrist in source pixels (weak perspective), away from the
+            camera positive; NaN for a joint that was not found, None when the network does not say.
     """
 
     joints: np.ndarray
@@ -62,3 +66,4 @@ class HandPose:
     track_id: Optional[int] = None
     joints_3d: Optional[np.ndarray] = None
     joints_3d_frame: Optional[str] = None
+    depth: Optional[np.ndarray] = None

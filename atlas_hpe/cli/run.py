@@ -22,8 +22,18 @@ __all__ = ["command"]
 @click.command("run")
 @click.argument("source")
 @click.option("--model", metavar="FILE", help="Model with a card; default: the one shipped.")
-@click.option("--box", metavar="X,Y,W,H", help="The hand's box in source pixels.")
-@click.option("--full-frame", is_flag=True, help="Look at the whole frame (the default).")
+@click.option(
+    "--hands", default=2, show_default=True, type=click.IntRange(min=1), help="Most hands at once."
+)
+@click.option(
+    "--detector",
+    default="auto",
+    metavar="FILE",
+    help="Hand detector with a card, or none; default: the one shipped, for models that take a "
+    "crop of a hand.",
+)
+@click.option("--box", metavar="X,Y,W,H", help="The hand's box in source pixels, in every frame.")
+@click.option("--full-frame", is_flag=True, help="Look at the whole frame; no detector.")
 @click.option(
     "--out",
     required=True,
@@ -40,6 +50,8 @@ __all__ = ["command"]
 def command(
     source: str,
     model: Optional[str],
+    hands: int,
+    detector: str,
     box: Optional[str],
     full_frame: bool,
     out: Tuple[str, ...],
@@ -48,7 +60,7 @@ def command(
     backend: str,
     as_json: bool,
 ) -> None:
-    """Find the hand in every frame of the video SOURCE and write what was found.
+    """Find the hands in every frame of the video SOURCE and write what was found.
 
     Prints frames, total time, frames/s and the time of each stage, measured on this machine.
     """
@@ -58,16 +70,20 @@ def command(
 
     if box is not None and full_frame:
         raise UsageError("--box and --full-frame contradict each other", fix="give one of them")
+    if full_frame and detector not in ("auto", "none"):
+        raise UsageError("--detector and --full-frame contradict each other", fix="give one")
     pipeline = Pipeline(
         source,
         model,
         box=None if box is None else parse_box(box),
+        hands=hands,
+        detector=None if full_frame or detector == "none" else detector,
         out=out,
         force=force,
         max_width_px=max_width_px,
         backend=backend,
     )
-    say(f"model {pipeline.card.name}, region {_describe(pipeline.region.as_tuple(), box is None)}")
+    say(f"model {pipeline.card.name}, {_describe_place(pipeline, hands, box is None)}")
     _run_to_the_end(pipeline)
     report = pipeline.report()
     say(format_run_report(report))
@@ -97,6 +113,11 @@ def _run_to_the_end(pipeline: Pipeline) -> None:
             deque(progress, maxlen=0)
 
 
-def _describe(region: Tuple[float, ...], whole: bool) -> str:
+def _describe_place(pipeline: Pipeline, hands: int, whole: bool) -> str:
+    """Where the model looks."""
+    if pipeline.detector_card is not None:
+        count = "1 hand" if hands == 1 else f"up to {hands} hands"
+        return f"detector {pipeline.detector_card.name}, {count}"
+    region = () if pipeline.region is None else pipeline.region.as_tuple()
     numbers = ",".join(f"{number:g}" for number in region)
-    return f"the whole frame ({numbers})" if whole else numbers
+    return f"region the whole frame ({numbers})" if whole else f"region {numbers}"

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Dict
+from typing import Dict, Optional
 
 from atlas_hpe.errors import ModelFileError
 
-__all__ = ["DEFAULT_MODEL", "SHIPPED_MODELS", "default_model_path"]
+__all__ = [
+    "DEFAULT_DETECTOR",
+    "DEFAULT_MODEL",
+    "SHIPPED_MODELS",
+    "default_detector_path",
+    "default_model_path",
+]
 
 #: Model -> one line about it. The file is ``models/<name>.onnx``, in words ``models/<name>.md``.
 SHIPPED_MODELS: Dict[str, str] = {
     "hand_landmark": "one hand in a square crop, 2-D, trained by this project",
 }
 DEFAULT_MODEL = "hand_landmark"
+DEFAULT_DETECTOR = "hand_detector"
 
 
 def default_model_path() -> Path:
@@ -30,3 +37,9 @@ def default_model_path() -> Path:
             fix="install atlas-hpe again, or name a model with --model",
         )
     return path
+
+
+def default_detector_path() -> Optional[Path]:
+    """The detector that finds the hands when none is named, None when none is installed."""
+    path = Path(__file__).with_name(f"{DEFAULT_DETECTOR}.onnx")
+    return path if path.is_file() else None

@@ -23,8 +23,11 @@ DecodeJoints = Callable[[ModelCard, Outputs], np.ndarray]
 def bind_joints(
     card: Optional[ModelCard], decode_joints: Optional[DecodeJoints]
 ) -> Optional[Joints]:
-    """The decoder for the outputs of one model; None when either is missing."""
-    if card is None or decode_joints is None:
+    """The decoder for the outputs of one model.
+
+    None when either is missing, and for a hand detector, which has no joints.
+    """
+    if card is None or decode_joints is None or card.task == "hand-detect":
         return None
     known_card, decode = card, decode_joints
     return lambda outputs: decode(known_card, outputs)

@@ -33,10 +33,14 @@ if TYPE_CHECKING:
     )
     from atlas_hpe_pipelines.sinks import Sink, open_sink
     from atlas_hpe_pipelines.sources import Source, open_source
+    from atlas_hpe_pipelines.tracking import HandDetector, HandFinder, HandReader
 
 __all__ = [
     "DECODERS",
     "DecodedHand",
+    "HandDetector",
+    "HandFinder",
+    "HandReader",
     "OutputReport",
     "Pipeline",
     "RunReport",
@@ -68,6 +72,7 @@ _HOMES = {
     "run_report": ("OutputReport", "RunReport", "StageReport", "format_run_report"),
     "sinks": ("Sink", "open_sink"),
     "sources": ("Source", "open_source"),
+    "tracking": ("HandDetector", "HandFinder", "HandReader"),
 }
 
 __getattr__ = lazy_attributes(

@@ -7,8 +7,9 @@ from typing import Sequence, Tuple
 from atlas_hpe.card import ModelCard, TensorSpec
 from atlas_hpe.errors import CardError
 from atlas_hpe_pipelines.decoders import find_decoder
+from atlas_hpe_pipelines.detection import DETECTION_KIND
 
-__all__ = ["check_contract"]
+__all__ = ["check_contract", "check_detector_contract"]
 
 
 def check_contract(
@@ -40,6 +41,38 @@ def check_contract(
     if 0 <= joints <= max(card.joint_order):
         needed = f"joint {max(card.joint_order)}"
         raise _mismatch(card, "joint_order", needed, f"{joints} joints")
+
+
+def check_detector_contract(
+    card: ModelCard, inputs: Sequence[TensorSpec], outputs: Sequence[TensorSpec]
+) -> None:
+    """Make sure that a card is one of a hand detector and that the graph does what it says.
+
+    Args:
+        card: The detector's card.
+        inputs: Inputs of the opened model; a dimension of -1 takes any size.
+        outputs: Outputs of the opened model.
+
+    Raises:
+        CardError: It is no hand detector, or the card does not fit the graph.
+    """
+    if card.decode.kind != DETECTION_KIND:
+        raise CardError(
+            "the model is no hand detector",
+            where=f"{card.name}, card.decode.kind",
+            why=f"it is '{card.decode.kind}', a detector is '{DETECTION_KIND}'",
+            fix="give a detector with --detector, or none",
+        )
+    _check_input(card, inputs)
+    shapes = {spec.name: spec.shape for spec in outputs}
+    for role in ("score", "box"):
+        if role not in card.decode.outputs:
+            raise _mismatch(card, "decode.outputs", f"the role '{role}'", ", ".join(shapes))
+    for role, name in card.decode.outputs.items():
+        if name not in shapes or len(shapes[name]) != 4:
+            needed = f"an output '{name}' of 4 dimensions"
+            found = ", ".join(f"{other} {_show(shape)}" for other, shape in shapes.items())
+            raise _mismatch(card, f"decode.outputs.{role}", needed, found)
 
 
 def _check_input(card: ModelCard, inputs: Sequence[TensorSpec]) -> None:

@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
-from typing import Dict, Generator, List, Mapping, Optional, Sequence, Tuple, Type, Union
+from typing import Callable, Dict, Generator, List, Optional, Sequence, Tuple, Type, Union
 
-import numpy as np
-
-from atlas_hpe.card import ModelCard, load_card
+from atlas_hpe.card import ModelCard, TensorSpec, load_card
 from atlas_hpe.errors import OutputError, UsageError
-from atlas_hpe.geometry import Box, apply_affine, invert_affine
-from atlas_hpe.models import default_model_path
+from atlas_hpe.geometry import Box
+from atlas_hpe.models import default_detector_path, default_model_path
 from atlas_hpe.outfile import check_out_path
 from atlas_hpe.poses import Frame, HandPose
-from atlas_hpe_pipelines.contract import check_contract
-from atlas_hpe_pipelines.decoders import decode_hand
+from atlas_hpe_pipelines.contract import check_contract, check_detector_contract
 from atlas_hpe_pipelines.draw import draw_hands
+from atlas_hpe_pipelines.fixed_region import FixedRegion
 from atlas_hpe_pipelines.overlap import Stage, StageTimes, overlap
-from atlas_hpe_pipelines.preprocess import crop_picture, input_affine, to_feeds
 from atlas_hpe_pipelines.regions import choose_region
 from atlas_hpe_pipelines.run_report import OutputReport, RunReport, report_stages
 from atlas_hpe_pipelines.sinks import SINKS, Sink, open_sink
 from atlas_hpe_pipelines.sources import Source, open_source
+from atlas_hpe_pipelines.tracking import HandDetector, HandFinder, HandReader
+from atlas_hpe_pipelines.work import Work
 from atlas_hpe_runtime import Session, open_session
 
 __all__ = ["Pipeline"]
@@ -34,16 +33,7 @@ __all__ = ["Pipeline"]
 #: Threads of a back-end on the host. One: the other stages keep the other cores busy, and a small
 #: network gains less from a second thread than the encoder does (make bench shows it).
 HOST_THREADS = 1
-
-
-@dataclass(eq=False)
-class _Work:
-    """One frame on its way; each stage fills in its part."""
-
-    frame: Frame
-    tensors: Mapping[str, np.ndarray] = field(default_factory=dict)  # feeds, then outputs
-    hands: Tuple[HandPose, ...] = ()
-    picture: Optional[np.ndarray] = None
+_TRACKING = "hands"
 
 
 class Pipeline:
@@ -56,10 +46,16 @@ class Pipeline:
 
     Outputs appear when the iteration has come to its end; leaving it early removes them.
 
+    With a detector the hands are found anywhere in the picture and followed; without one the model
+    looks at the same place in every frame: the box, or the whole frame.
+
     Args:
         source: Video file.
         model: Model with a card, None for the one that ships with the package.
-        box: The hand's box, (x, y, width, height) in source pixels; None for the whole frame.
+        box: The hand's box, (x, y, width, height) in source pixels; no detector runs then.
+        hands: Most hands at once; without a detector there is always one.
+        detector: Hand detector with a card, None for none. ``"auto"`` is the one that ships with
+            the package where the model takes a crop and no box is given, otherwise none.
         out: File or files to write, kind by suffix.
         force: Replace files that exist.
         max_width_px: Pictures wider than this are shrunk to it in .gif and .mp4 outputs.
@@ -75,6 +71,8 @@ class Pipeline:
         model: Union[str, Path, None] = None,
         *,
         box: Union[Box, Tuple[float, float, float, float], None] = None,
+        hands: int = 2,
+        detector: Union[str, Path, None] = "auto",
         out: Union[str, Path, Sequence[Union[str, Path]]] = (),
         force: bool = False,
         max_width_px: Optional[int] = None,
@@ -84,24 +82,32 @@ class Pipeline:
         paths = [out] if isinstance(out, (str, Path)) else out
         self._out = [check_out_path(path, SINKS, force=force) for path in paths]
         hand_box = box if box is None or isinstance(box, Box) else Box(*box)
-        _check_distinct(self._out, [Path(source), model_path])
+        self.card: ModelCard = load_card(model_path)
+        detector_path = _choose_detector(self.card, hand_box, detector)
+        _check_distinct(self._out, [Path(source), model_path, detector_path])
         self._force = force
         self._max_width_px = max_width_px
-        self.card: ModelCard = load_card(model_path)
+        self.detector_card: Optional[ModelCard] = None
+        self.region: Optional[Box] = None
+        self._finder: Optional[HandFinder] = None
+        self._fixed: Optional[FixedRegion] = None
         with ExitStack() as stack:
-            self._session: Session = stack.enter_context(
-                open_session(model_path, backend=backend, threads=HOST_THREADS)
-            )
-            check_contract(self.card, self._session.inputs, self._session.outputs)
+            self._session = _open(stack, model_path, self.card, check_contract, backend)
+            if detector_path is not None:
+                detector_card = self.detector_card = load_card(detector_path)
+                seeing = _open(
+                    stack, detector_path, detector_card, check_detector_contract, backend
+                )
+                reader = HandReader(self.card, self._session)
+                self._finder = HandFinder(reader, HandDetector(detector_card, seeing), hands)
             self._source: Source = stack.enter_context(closing(open_source(source)))
-            self.region = choose_region(self.card.preprocess, self._source.size_px, hand_box)
+            if self._finder is None:
+                self.region = choose_region(self.card.preprocess, self._source.size_px, hand_box)
+                self._fixed = FixedRegion(self.card, self._session, self.region)
             self._resources = stack.pop_all()
-        self._affine = input_affine(self.card.preprocess, self.region)
-        self._to_source = invert_affine(self._affine)
         self._times: Dict[str, StageTimes] = {}
         self._frames = 0
         self._frames_with_hand = 0
-        self._broken_frames = 0
         self._total_s = 0.0
         self._used = False
         self._sinks: List[Sink] = []
@@ -124,7 +130,7 @@ class Pipeline:
         started = perf_counter()
         with self._resources, ExitStack() as stack:
             self._sinks = [stack.enter_context(self._open_sink(path)) for path in self._out]
-            frames = (_Work(frame) for frame in self._source.frames())
+            frames = (Work(frame) for frame in self._source.frames())
             running = overlap(frames, "decode", self._stages(), self._times)
             stack.enter_context(closing(running))  # threads end before the sinks do
             for work in running:
@@ -154,12 +160,15 @@ class Pipeline:
         return RunReport(
             source=self._source.name,
             model=self.card.name,
+            detector=None if self.detector_card is None else self.detector_card.name,
             backend=self._session.backend,
             frames=self._frames,
             frames_with_hand=self._frames_with_hand,
+            detections=0 if self._finder is None else self._finder.detections,
+            tracks=0 if self._finder is None else self._finder.tracks,
             total_s=self._total_s,
             frames_per_s=self._frames / self._total_s if self._total_s else 0.0,
-            stages=report_stages(self._times),
+            stages=report_stages(self._stage_times()),
             outputs=tuple(
                 OutputReport(str(path), sink.dropped) for path, sink in zip(self._out, self._sinks)
             ),
@@ -168,12 +177,25 @@ class Pipeline:
 
     def _warnings(self) -> List[str]:
         warnings = list(self._source.warnings)
-        if self._broken_frames:
+        finders = [item for item in (self._finder, self._fixed) if item is not None]
+        broken_frames = sum(item.broken_frames for item in finders)
+        if broken_frames:
+            names = [card.name for card in (self.card, self.detector_card) if card is not None]
             warnings.append(
-                f"{self.card.name}: the network gave NaN or infinite numbers "
-                f"in {self._broken_frames} of {self._frames} frames"
+                f"{' or '.join(names)}: the network gave NaN or infinite numbers "
+                f"in {broken_frames} of {self._frames} frames"
             )
         return warnings
+
+    def _stage_times(self) -> Dict[str, StageTimes]:
+        """Times of all stages; the one that finds and follows hands is told in its steps."""
+        times: Dict[str, StageTimes] = {}
+        for name, item in self._times.items():
+            if name == _TRACKING and self._finder is not None:
+                times.update(self._finder.times)
+            else:
+                times[name] = item
+        return times
 
     def _open_sink(self, path: Path) -> Sink:
         source = self._source
@@ -185,12 +207,12 @@ class Pipeline:
             max_width_px=self._max_width_px,
         )
 
-    def _stages(self) -> List[Stage[_Work]]:
-        stages = [
-            Stage("crop", self._crop),
-            Stage("infer", self._infer),
-            Stage("joints", self._find_joints),
-        ]
+    def _stages(self) -> List[Stage[Work]]:
+        stages: List[Stage[Work]] = []
+        if self._finder is not None:
+            stages.append(Stage(_TRACKING, _FindHands(self._finder)))
+        if self._fixed is not None:
+            stages += self._fixed.stages()
         if any(sink.wants_picture for sink in self._sinks):
             stages.append(Stage("draw", _draw))
         for number, (path, sink) in enumerate(zip(self._out, self._sinks), start=1):
@@ -198,37 +220,44 @@ class Pipeline:
             stages.append(Stage(name, _WriteTo(sink)))
         return stages
 
-    def _crop(self, work: _Work) -> _Work:
-        crop = crop_picture(work.frame.image, self._affine, self.card.preprocess)
-        work.tensors = to_feeds(self.card, crop)
-        return work
 
-    def _infer(self, work: _Work) -> _Work:
-        work.tensors = self._session.run(work.tensors)
-        return work
-
-    def _find_joints(self, work: _Work) -> _Work:
-        self._broken_frames += not all(np.isfinite(item).all() for item in work.tensors.values())
-        hand = decode_hand(self.card, work.tensors)
-        work.tensors = {}
-        if hand is not None:
-            pose = HandPose(
-                joints=apply_affine(self._to_source, hand.joints),
-                joint_scores=hand.joint_scores,
-                score=hand.score,
-                box=self.region.as_tuple(),
-                frame_index=work.frame.index,
-                time_s=work.frame.time_s,
-                handedness=hand.handedness,
-                handedness_score=hand.handedness_score,
-            )
-            work.hands = (pose,)
-        return work
+def _choose_detector(
+    card: ModelCard, box: Optional[Box], detector: Union[str, Path, None]
+) -> Optional[Path]:
+    """The detector's file, None when the model looks at a fixed region."""
+    if detector is None:
+        return None
+    if detector == "auto":
+        takes_crop = card.preprocess.fit == "crop" and box is None
+        return default_detector_path() if takes_crop else None
+    if box is not None:
+        raise UsageError("--box and --detector contradict each other", fix="give one of them")
+    if card.preprocess.fit != "crop":
+        raise UsageError(
+            "a detector can't be used with this model",
+            where=card.name,
+            why=f"its input is no crop of a hand, its fit is '{card.preprocess.fit}'",
+            fix="leave --detector out",
+        )
+    return Path(detector)
 
 
-def _check_distinct(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
+def _open(
+    stack: ExitStack,
+    path: Path,
+    card: ModelCard,
+    check: Callable[[ModelCard, Sequence[TensorSpec], Sequence[TensorSpec]], None],
+    backend: str,
+) -> Session:
+    """Open a model for as long as the stack lives, and hold it against its card."""
+    session = stack.enter_context(open_session(path, backend=backend, threads=HOST_THREADS))
+    check(card, session.inputs, session.outputs)
+    return session
+
+
+def _check_distinct(outputs: Sequence[Path], inputs: Sequence[Optional[Path]]) -> None:
     """No output may be written twice, or over what is being read."""
-    seen = {os.path.realpath(str(path)): f"it is read as {path}" for path in inputs}
+    seen = {os.path.realpath(str(path)): f"it is read as {path}" for path in inputs if path}
     for path in outputs:
         place = os.path.realpath(str(path))
         if place in seen:
@@ -242,16 +271,27 @@ def _check_distinct(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
 
 
 @dataclass(frozen=True)
+class _FindHands:
+    """The stage that finds and follows hands; one frame after the other, beside other stages."""
+
+    finder: HandFinder
+
+    def __call__(self, work: Work) -> Work:
+        work.hands = self.finder.find(work.frame)
+        return work
+
+
+@dataclass(frozen=True)
 class _WriteTo:
     """The stage that hands frames to one output."""
 
     sink: Sink
 
-    def __call__(self, work: _Work) -> _Work:
+    def __call__(self, work: Work) -> Work:
         self.sink.write(work.frame, work.picture, work.hands)
         return work
 
 
-def _draw(work: _Work) -> _Work:
+def _draw(work: Work) -> Work:
     work.picture = draw_hands(work.frame.image, work.hands)
     return work

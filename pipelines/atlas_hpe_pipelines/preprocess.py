@@ -16,9 +16,14 @@ from atlas_hpe.geometry import Box, apply_affine, box_affine, invert_affine, to_
 from atlas_hpe.parity import Sample
 from atlas_hpe_pipelines.regions import choose_region
 
-__all__ = ["crop_picture", "cut_sample", "input_affine", "prepare_sample", "to_feeds"]
-
-_BGR_TO = {"rgb": cv2.COLOR_BGR2RGB, "gray": cv2.COLOR_BGR2GRAY}
+__all__ = [
+    "crop_picture",
+    "cut_sample",
+    "input_affine",
+    "make_feeds",
+    "prepare_sample",
+    "to_feeds",
+]
 
 
 def input_affine(spec: PreprocessSpec, region: Box) -> np.ndarray:
@@ -26,7 +31,12 @@ def input_affine(spec: PreprocessSpec, region: Box) -> np.ndarray:
     return box_affine(region, (spec.width_px, spec.height_px), spec.fit == "letterbox")
 
 
-def crop_picture(image: np.ndarray, affine: np.ndarray, spec: PreprocessSpec) -> np.ndarray:
+def crop_picture(
+    image: np.ndarray,
+    affine: np.ndarray,
+    spec: PreprocessSpec,
+    out: Optional[np.ndarray] = None,
+) -> np.ndarray:
     """Cut the input out of a picture.
 
     Where the picture shrinks by two or more it is halved as often first, averaging as an area
@@ -36,6 +46,7 @@ def crop_picture(image: np.ndarray, affine: np.ndarray, spec: PreprocessSpec) ->
         image: (H, W, 3) uint8, BGR.
         affine: (2, 3) map from source to input, continuous pixels.
         spec: Size and border of the input.
+        out: An array of the result's shape and type to write to, None for a new one.
 
     Returns:
         (height_px, width_px, 3) uint8, BGR.
@@ -50,6 +61,7 @@ def crop_picture(image: np.ndarray, affine: np.ndarray, spec: PreprocessSpec) ->
             image,
             to_pixel_centres(affine),
             (spec.width_px, spec.height_px),
+            dst=out,
             flags=cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_CONSTANT if spec.border == "mean" else cv2.BORDER_REPLICATE,
             borderValue=tuple(mean_bgr) if len(mean_bgr) == 3 else mean_bgr * 3,
@@ -78,26 +90,49 @@ def _shrink(
     return small, np.hstack([linear, shift[:, None]])
 
 
-def to_feeds(card: ModelCard, crop: np.ndarray) -> Dict[str, np.ndarray]:
+def to_feeds(
+    card: ModelCard, crop: np.ndarray, out: Optional[Dict[str, np.ndarray]] = None
+) -> Dict[str, np.ndarray]:
     """Colour order, normalisation, layout and dtype of the card.
 
     Args:
         card: The model's card; its first input is the picture.
         crop: (height_px, width_px, 3) uint8, BGR.
+        out: What an earlier call returned, to be filled again; None for a new array.
 
     Returns:
         Input name -> array of batch 1.
     """
     spec = card.preprocess
-    code = _BGR_TO.get(spec.colour)
-    picture = crop if code is None else cv2.cvtColor(crop, code)
-    if spec.where == "host":
-        mean, std = np.array(spec.mean, np.float32), np.array(spec.std, np.float32)
-        picture = (picture.astype(np.float32) - mean) / std
-    picture = picture.astype(spec.dtype, copy=False).reshape(1, spec.height_px, spec.width_px, -1)
-    if spec.layout == "NCHW":
-        picture = picture.transpose(0, 3, 1, 2)
-    return {card.graphs[0].inputs[0].name: np.ascontiguousarray(picture)}
+    feeds = make_feeds(card) if out is None else out
+    (batch,) = feeds.values()
+    planes = batch[0] if spec.layout == "NCHW" else batch[0].transpose(2, 0, 1)
+    if spec.colour == "gray":
+        channels = [np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY))]
+    else:
+        channels = [
+            crop[..., index] for index in ((0, 1, 2) if spec.colour == "bgr" else (2, 1, 0))
+        ]
+    for plane, channel, mean, std in zip(planes, channels, spec.mean, spec.std):
+        if spec.where != "host":
+            plane[...] = channel
+            continue
+        # A plane at a time, each in one pass over memory: four times as fast as all three at once.
+        values = plane if plane.dtype == np.float32 else np.empty(plane.shape, np.float32)
+        np.subtract(channel, np.float32(mean), out=values, dtype=np.float32)
+        np.divide(values, np.float32(std), out=values)
+        if values is not plane:
+            plane[...] = values
+    return feeds
+
+
+def make_feeds(card: ModelCard) -> Dict[str, np.ndarray]:
+    """An array for ``to_feeds`` to fill, by the input's name."""
+    spec = card.preprocess
+    channels = 1 if spec.colour == "gray" else 3
+    size = (spec.height_px, spec.width_px)
+    shape = (1, channels, *size) if spec.layout == "NCHW" else (1, *size, channels)
+    return {card.graphs[0].inputs[0].name: np.empty(shape, spec.dtype)}
 
 
 def prepare_sample(card: ModelCard, path: Path) -> Sample:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from atlas_hpe_pipelines.overlap import StageTimes
 
@@ -50,21 +50,29 @@ class RunReport:
     Attributes:
         source: Name of the source.
         model: Name of the model.
+        detector: Name of the hand detector, None when the model looked at a fixed region.
         backend: Back-end that ran it.
         frames: Frames processed.
         frames_with_hand: Frames in which a hand was found.
+        detections: Frames in which the detector ran.
+        tracks: Hands that were followed, each from where it was found until it was lost for long.
         total_s: From the first frame asked for until every output was whole.
         frames_per_s: ``frames / total_s``.
-        stages: One entry per stage, in order.
+        stages: One entry per stage, in order. ``detect``, ``crop``, ``infer`` and ``joints`` of a
+            run with a detector follow each other within one stage; ``detect`` counts only the
+            frames in which it ran.
         outputs: Files written.
         warnings: What the reader has to know.
     """
 
     source: str
     model: str
+    detector: Optional[str]
     backend: str
     frames: int
     frames_with_hand: int
+    detections: int
+    tracks: int
     total_s: float
     frames_per_s: float
     stages: Tuple[StageReport, ...]
@@ -93,7 +101,7 @@ def format_run_report(report: RunReport) -> str:
     lines: List[str] = [
         f"{report.frames} frames in {report.total_s:.2f} s = {report.frames_per_s:.1f} frames/s "
         f"(measured on this machine, {report.backend})",
-        f"a hand in {report.frames_with_hand} of {report.frames} frames",
+        f"a hand in {report.frames_with_hand} of {report.frames} frames" + _describe_tracks(report),
         "",
         f"{'stage':<{width}}{'p50 ms':>9}{'p95 ms':>9}{'share':>8}",
     ]
@@ -102,3 +110,11 @@ def format_run_report(report: RunReport) -> str:
         for stage in report.stages
     ]
     return "\n".join(lines)
+
+
+def _describe_tracks(report: RunReport) -> str:
+    if report.detector is None:
+        return ""
+    hands = "1 hand" if report.tracks == 1 else f"{report.tracks} hands"
+    frames = "1 frame" if report.detections == 1 else f"{report.detections} frames"
+    return f", {hands} followed, the detector ran in {frames}"

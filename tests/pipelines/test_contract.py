@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import marker_hands
 import pytest
 
 import tiny_onnx
 from atlas_hpe.card import CARD_METADATA_KEY, DecodeSpec, ModelCard, TensorSpec, load_card
 from atlas_hpe.errors import CardError
-from atlas_hpe_pipelines.contract import check_contract
+from atlas_hpe_pipelines.contract import check_contract, check_detector_contract
 
 OUTPUTS = (
     TensorSpec("joints", (1, 21, 2), "float32"),
@@ -76,6 +77,42 @@ def test_a_decoder_that_lacks_something_is_refused(
 ) -> None:
     with pytest.raises(CardError, match=message):
         check_contract(replace(card, decode=decode), [IMAGE], OUTPUTS)
+
+
+DETECTOR = marker_hands.detector_card()
+DETECTOR_INPUTS, DETECTOR_OUTPUTS = DETECTOR.graphs[0].inputs, DETECTOR.graphs[0].outputs
+
+
+def test_a_detector_that_fits_passes() -> None:
+    check_detector_contract(DETECTOR, DETECTOR_INPUTS, DETECTOR_OUTPUTS)
+
+
+def test_a_landmark_network_is_no_detector(card: ModelCard) -> None:
+    with pytest.raises(CardError, match="no hand detector"):
+        check_detector_contract(card, [IMAGE], OUTPUTS)
+
+
+def test_a_detector_with_another_input_is_refused() -> None:
+    with pytest.raises(CardError, match="float32 1x3x128x128"):
+        check_detector_contract(DETECTOR, [IMAGE], DETECTOR_OUTPUTS)
+
+
+@pytest.mark.parametrize("role", ["score", "box", "direction"])
+def test_a_detector_without_one_of_its_maps_is_refused(role: str) -> None:
+    others = [spec for spec in DETECTOR_OUTPUTS if spec.name != role]
+    with pytest.raises(CardError, match=f"output '{role}' of 4 dimensions"):
+        check_detector_contract(DETECTOR, DETECTOR_INPUTS, others)
+    flat = [*others, TensorSpec(role, (1, 16), "float32")]
+    with pytest.raises(CardError, match=f"output '{role}' of 4 dimensions"):
+        check_detector_contract(DETECTOR, DETECTOR_INPUTS, flat)
+
+
+@pytest.mark.parametrize("role", ["score", "box"])
+def test_a_detector_card_names_its_maps(role: str) -> None:
+    roles = {name: name for name in DETECTOR.decode.outputs if name != role}
+    card = replace(DETECTOR, decode=replace(DETECTOR.decode, outputs=roles))
+    with pytest.raises(CardError, match=f"the role '{role}'"):
+        check_detector_contract(card, DETECTOR_INPUTS, DETECTOR_OUTPUTS)
 
 
 def test_the_pipeline_asks_before_the_first_frame(tmp_path: Path) -> None:

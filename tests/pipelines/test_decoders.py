@@ -128,6 +128,33 @@ def test_without_joint_scores_every_joint_is_certain() -> None:
     np.testing.assert_array_equal(hand.joint_scores, np.ones(21))
 
 
+def test_without_presence_the_score_is_that_of_the_joints() -> None:
+    roles = {"joints": "joints", "score": "score"}
+    hand = decode_hand(broken_card(outputs=roles), coordinates())
+    assert hand is not None
+    assert hand.score == pytest.approx(0.7)
+
+
+def with_depth() -> ModelCard:
+    return broken_card(outputs={**COORDINATES.decode.outputs, "depth": "depth"})
+
+
+def test_depth_is_in_input_pixels_in_hand21_order() -> None:
+    native = np.linspace(-0.2, 0.3, 21, dtype=np.float32)
+    card = replace(with_depth(), joint_order=tuple(reversed(range(21))))
+    hand = decode_hand(card, {**coordinates(), "depth": native[None]})
+    assert hand is not None and hand.depth is not None
+    np.testing.assert_allclose(hand.depth, native[::-1] * 128, rtol=1e-6)
+    plain = decode_hand(COORDINATES, coordinates())
+    assert plain is not None and plain.depth is None
+
+
+def test_a_depth_that_is_no_number_is_no_hand() -> None:
+    depth = np.zeros((1, 21), np.float32)
+    depth[0, 4] = np.nan
+    assert decode_hand(with_depth(), {**coordinates(), "depth": depth}) is None
+
+
 def broken_card(**changes: object) -> ModelCard:
     return replace(COORDINATES, decode=replace(COORDINATES.decode, **changes))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Tuple
 
 import numpy as np
@@ -71,6 +72,42 @@ def test_nothing_found_draws_nothing(hands: list) -> None:
 @given(seed=st.integers(0, 2**32 - 1), size=st.tuples(st.integers(1, 80), st.integers(1, 80)))
 def test_any_joints_on_any_size_keep_shape_and_type(seed: int, size: tuple) -> None:
     joints = np.random.default_rng(seed).normal(0, 1e5, (21, 2))
-    picture = draw_hands(np.zeros((*size, 3), np.uint8), [hand(joints)])
+    pose = replace(hand(joints), handedness="left", track_id=seed % 7)
+    picture = draw_hands(np.zeros((*size, 3), np.uint8), [pose])
     assert picture.shape == (*size, 3)
     assert picture.dtype == np.uint8
+
+
+def test_hands_that_are_followed_differ_in_their_outlines() -> None:
+    image = np.full((240, 240, 3), 128, np.uint8)
+    pictures = [
+        draw_hands(image, [replace(hand(spread_joints()), track_id=number)])
+        for number in (None, 0, 1, 2, 3, 4)
+    ]
+    first, same, *others, again = pictures
+    np.testing.assert_array_equal(first, same)
+    np.testing.assert_array_equal(first, again)
+    for one, other in zip([first, *others], others):
+        assert (one != other).any()
+
+
+@pytest.mark.parametrize("scale", [1.0, 4.0, 0.05])
+def test_the_side_is_written_below_the_wrist_inside_the_picture(scale: float) -> None:
+    joints = (spread_joints() - 120) * scale + (120, 170)
+    image = np.zeros((240, 240, 3), np.uint8)
+    plain = draw_hands(image, [hand(joints)])
+    labelled = draw_hands(image, [replace(hand(joints), handedness="left")])
+    rows, columns = np.nonzero((plain != labelled).any(axis=2))
+    assert 30 < len(rows) < 1500
+    assert rows.mean() > min(joints[0, 1], 220)
+    assert rows.max() < 240 and columns.max() < 240
+    other = draw_hands(image, [replace(hand(joints), handedness="right")])
+    assert (other != labelled).any()
+
+
+def test_without_a_wrist_there_is_no_word() -> None:
+    joints = spread_joints()
+    joints[0] = np.nan
+    image = np.zeros((240, 240, 3), np.uint8)
+    labelled = draw_hands(image, [replace(hand(joints), handedness="left")])
+    np.testing.assert_array_equal(labelled, draw_hands(image, [hand(joints)]))

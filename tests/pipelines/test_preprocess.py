@@ -22,6 +22,7 @@ from atlas_hpe_pipelines import (
     prepare_sample,
     to_feeds,
 )
+from atlas_hpe_pipelines.preprocess import make_feeds
 from atlas_hpe_pipelines.regions import choose_region
 
 SPEC = PreprocessSpec(
@@ -102,6 +103,53 @@ def test_nhwc_gray_and_normalisation_elsewhere() -> None:
     assert tensor.shape == (1, 32, 32, 1)
     assert tensor.dtype == np.uint8
     assert (tensor == 9).all()
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+@pytest.mark.parametrize("colour", ["rgb", "bgr", "gray"])
+@pytest.mark.parametrize("where", ["host", "graph"])
+def test_the_tensor_is_what_the_formula_says(
+    layout: str, dtype: str, colour: str, where: str
+) -> None:
+    channels = 1 if colour == "gray" else 3
+    spec = replace(
+        SPEC,
+        layout=layout,
+        dtype=dtype,
+        colour=colour,
+        where=where,
+        mean=SPEC.mean[:channels],
+        std=SPEC.std[:channels],
+        height_px=24,
+    )
+    card = tiny_onnx.hand_card(spec, {"joints": (1, 21, 2)})
+    crop = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)
+    picture = {"rgb": crop[..., ::-1], "bgr": crop, "gray": grey[..., None]}[colour]
+    expected = picture.astype(np.float32)
+    if where == "host":
+        expected = (expected - np.float32(spec.mean)) / np.float32(spec.std)
+    batch = expected.astype(dtype)[None]
+    if layout == "NCHW":
+        batch = batch.transpose(0, 3, 1, 2)
+    tensor = to_feeds(card, crop)["image"]
+    assert tensor.dtype == dtype and tensor.flags.c_contiguous
+    np.testing.assert_array_equal(tensor, batch)
+
+
+def test_arrays_that_are_given_are_filled_again() -> None:
+    card = tiny_onnx.hand_card(SPEC, {"joints": (1, 21, 2)})
+    image = np.random.default_rng(0).integers(0, 256, (90, 90, 3), dtype=np.uint8)
+    affine = input_affine(SPEC, Box(20, 20, 40, 40))
+    crop, feeds = np.empty((32, 32, 3), np.uint8), make_feeds(card)
+    for shade in (image, 255 - image):
+        filled = crop_picture(shade, affine, SPEC, crop)
+        assert np.shares_memory(filled, crop)
+        np.testing.assert_array_equal(filled, crop_picture(shade, affine, SPEC))
+        again = to_feeds(card, filled, feeds)
+        assert again["image"] is feeds["image"]
+        np.testing.assert_array_equal(again["image"], to_feeds(card, filled)["image"])
 
 
 def test_a_sample_shows_the_whole_photograph_and_the_way_back(tmp_path: Path) -> None:

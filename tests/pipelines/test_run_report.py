@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Dict, Iterable
 
 import pytest
@@ -29,9 +30,12 @@ def make_report(times: Dict[str, StageTimes]) -> RunReport:
     return RunReport(
         source="clip.mp4",
         model="tiny hand",
+        detector=None,
         backend="onnxruntime",
         frames=100,
         frames_with_hand=97,
+        detections=0,
+        tracks=0,
         total_s=8.0,
         frames_per_s=12.5,
         stages=report_stages(times),
@@ -65,3 +69,9 @@ def test_the_table_shows_rate_hands_and_a_row_for_each_stage() -> None:
         ["infer", "505.00", "505.00", "33%"],
     ]
     assert len({len(row) for row in table}) == 1, "columns do not line up"
+
+
+def test_a_run_with_a_detector_says_how_often_it_ran() -> None:
+    report = replace(make_report(known_times()), detector="eye", detections=1, tracks=2)
+    lines = format_run_report(report).splitlines()
+    assert lines[1] == ("a hand in 97 of 100 frames, 2 hands followed, the detector ran in 1 frame")

@@ -141,6 +141,7 @@ hands = st.builds(
     track_id=st.one_of(st.none(), st.integers(0, 1000)),
     joints_3d=st.one_of(st.none(), arrays(21, 3, floats(-2, 2))),
     joints_3d_frame=st.one_of(st.none(), st.sampled_from(["root-relative", "Kamera ü 手"])),
+    depth=st.one_of(st.none(), arrays(21, None, st.one_of(pixels, st.just(float("nan"))))),
 )
 
 

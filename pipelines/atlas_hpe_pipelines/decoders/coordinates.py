@@ -14,29 +14,33 @@ __all__ = ["decode_coordinates"]
 
 
 def decode_coordinates(card: ModelCard, outputs: Mapping[str, np.ndarray]) -> Optional[DecodedHand]:
-    """Decode (1, J, 2) or (1, J, 3) joints in [0, 1] of the input; the depth is left aside.
+    """Decode (1, J, 2) or (1, J, 3) joints in [0, 1] of the input; a third column is left aside.
 
     Args:
         card: Role ``joints`` is required; ``score`` (1, J), ``presence`` (1, 1), ``handedness``
-            (1, 1), the probability of a right hand, and ``mass`` (1, J), what a heatmap summed to
-            before the graph decoded it, are optional. Option ``min_presence`` (default 0.5) is the
-            least presence of a hand, ``min_mass`` (default 1) the least mass of a joint that was
-            found; with half of the joints not found there is no hand.
+            (1, 1), the probability of a right hand, ``depth`` (1, J), relative to the wrist in
+            units of the input's width, and ``mass`` (1, J), what a heatmap summed to before the
+            graph decoded it, are optional. Option ``min_presence`` (default 0.5) is the least
+            presence of a hand, ``min_mass`` (default 1) the least mass of a joint that was found;
+            with half of the joints not found there is no hand.
         outputs: The graph's outputs.
 
     Returns:
-        The hand, None when there is none or a coordinate is not finite.
+        The hand, None when there is none or a coordinate is not finite. Its score is the presence,
+        without one the mean of the joints' scores.
     """
     by_role = {role: outputs[name][0] for role, name in card.decode.outputs.items()}
     size_px = np.array([card.preprocess.width_px, card.preprocess.height_px])
     native = by_role["joints"][:, :2].astype(np.float64) * size_px  # (J, 2)
     native_scores = by_role.get("score", np.ones(len(native))).astype(np.float64)
     found = _find_joints(card, by_role, len(native))
+    depth = _read_depth(card, by_role, found)
     presence = float(by_role["presence"].reshape(())) if "presence" in by_role else 1.0
     # Written so that a NaN presence is no hand either.
     if (
         not presence >= card.decode.options.get("min_presence", 0.5)
         or not np.isfinite(native[found]).all()
+        or (depth is not None and not np.isfinite(depth[found]).all())
     ):
         return None
     native = np.where(found[:, None], native, np.nan)
@@ -52,10 +56,20 @@ def decode_coordinates(card: ModelCard, outputs: Mapping[str, np.ndarray]) -> Op
     return DecodedHand(
         joints=joints,
         joint_scores=scores,
-        score=presence if "presence" in by_role or "mass" not in by_role else float(scores.mean()),
+        score=presence if "presence" in by_role else float(scores.mean()),
         handedness=handedness,
         handedness_score=handedness_score,
+        depth=None if depth is None else to_hand21(depth[:, None], card.joint_order)[:, 0],
     )
+
+
+def _read_depth(
+    card: ModelCard, by_role: Mapping[str, np.ndarray], found: np.ndarray
+) -> Optional[np.ndarray]:
+    """(J,) depth in input pixels, None where the graph does not say."""
+    if "depth" not in by_role:
+        return None
+    return np.where(found, by_role["depth"].astype(np.float64) * card.preprocess.width_px, np.nan)
 
 
 def _find_joints(card: ModelCard, by_role: Mapping[str, np.ndarray], count: int) -> np.ndarray:

@@ -23,6 +23,8 @@ class DecodedHand:
         score: Confidence that there is a hand, in [0, 1].
         handedness: ``"left"``, ``"right"`` or None.
         handedness_score: In [0.5, 1], None without handedness.
+        depth: (21,) depth relative to the wrist in input pixels, away from the camera positive;
+            NaN for a joint that was not found. None when the network does not say.
     """
 
     joints: np.ndarray
@@ -30,6 +32,7 @@ class DecodedHand:
     score: float
     handedness: Optional[str] = None
     handedness_score: Optional[float] = None
+    depth: Optional[np.ndarray] = None
 
 
 #: Card and the graph's outputs at batch 1 -> the hand, None when there is none.

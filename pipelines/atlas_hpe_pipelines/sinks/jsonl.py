@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["FrameRecord", "JsonlSink", "load_schema", "read_jsonl"]
 
-_ARRAY_SHAPES = {"joints": (21, 2), "joint_scores": (21,), "joints_3d": (21, 3)}
-_OPTIONAL_ARRAYS = frozenset({"joints_3d"})
+_ARRAY_SHAPES = {"joints": (21, 2), "joint_scores": (21,), "joints_3d": (21, 3), "depth": (21,)}
+_OPTIONAL_ARRAYS = frozenset({"joints_3d", "depth"})
 
 
 @dataclass(frozen=True, eq=False)

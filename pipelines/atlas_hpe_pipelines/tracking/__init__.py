@@ -1,0 +1,31 @@
+"""Hands followed through a clip: regions turned upright, tracks, and when to detect."""
+
+from __future__ import annotations
+
+from atlas_hpe_pipelines.tracking.finder import HandFinder, is_far_off, read_new_hand
+from atlas_hpe_pipelines.tracking.readers import Detector, HandDetector, HandReader, place_hand
+from atlas_hpe_pipelines.tracking.region import (
+    Region,
+    region_affine,
+    region_bounds,
+    region_from_detection,
+    region_from_joints,
+)
+from atlas_hpe_pipelines.tracking.tracker import DETECT_EVERY, Tracker
+
+__all__ = [
+    "DETECT_EVERY",
+    "Detector",
+    "HandDetector",
+    "HandFinder",
+    "HandReader",
+    "Region",
+    "Tracker",
+    "is_far_off",
+    "place_hand",
+    "read_new_hand",
+    "region_affine",
+    "region_bounds",
+    "region_from_detection",
+    "region_from_joints",
+]

@@ -1,0 +1,136 @@
+"""A frame to its hands: the detector while hands are missing, the tracks otherwise."""
+
+from __future__ import annotations
+
+import math
+from time import perf_counter
+from typing import Dict, Optional, Tuple
+
+from atlas_hpe.errors import UsageError
+from atlas_hpe.poses import Frame, HandPose
+from atlas_hpe_pipelines.overlap import StageTimes
+from atlas_hpe_pipelines.tracking.readers import Detector, HandReader
+from atlas_hpe_pipelines.tracking.region import (
+    Region,
+    distance_px,
+    region_from_detection,
+    region_from_joints,
+    turn_between,
+)
+from atlas_hpe_pipelines.tracking.tracker import Tracker
+
+__all__ = ["HandFinder", "is_far_off", "read_new_hand"]
+
+_FAR_ANGLE_RAD = math.radians(25)
+_FAR_SIDES = 0.15
+_FAR_GROWTH = 1.3
+
+
+class HandFinder:
+    """Finds and follows the hands of a clip; give it the frames in order, from one thread.
+
+    A photograph is a clip of one frame: make a new finder for each, the networks stay.
+
+    Args:
+        reader: The landmark network.
+        detector: The detector.
+        max_hands: Most hands at once.
+
+    Attributes:
+        times: Step -> time it took in each frame: ``detect`` (only frames in which the detector
+            ran), ``crop``, ``infer`` and ``joints``, each for all hands of the frame together.
+        detections: Frames in which the detector ran.
+        broken_frames: Frames in which a network gave NaN or infinite numbers.
+
+    Raises:
+        UsageError: Fewer than one hand.
+    """
+
+    def __init__(self, reader: HandReader, detector: Detector, max_hands: int = 2) -> None:
+        if max_hands < 1:
+            raise UsageError(f"{max_hands} hands are too few", where="hands", fix="give 1 or more")
+        self.times: Dict[str, StageTimes] = {
+            name: StageTimes() for name in ("detect", "crop", "infer", "joints")
+        }
+        self.detections = 0
+        self.broken_frames = 0
+        self._reader = reader
+        self._detector = detector
+        self._tracker = Tracker(max_hands, reader.card.preprocess.crop_scale)
+
+    @property
+    def tracks(self) -> int:
+        """Hands followed so far; one that was lost for long counts anew."""
+        return self._tracker.count
+
+    def find(self, frame: Frame) -> Tuple[HandPose, ...]:
+        """The hands in the next frame, ordered by their ``track_id``."""
+        started = perf_counter()
+        tracker, size_px = self._tracker, frame.size_px
+        tracker.follow([self._reader.read(frame, item.region) for item in tracker.tracks], size_px)
+        detecting_s = 0.0
+        if tracker.wants_detection():
+            detecting_s = self._detect(frame)
+        poses = tracker.poses()
+        self._count(perf_counter() - started, detecting_s)
+        return poses
+
+    def _detect(self, frame: Frame) -> float:
+        """Look for hands that are not tracked; how long the detector alone took, in seconds."""
+        started = perf_counter()
+        detections = self._detector.detect(frame.image)
+        detecting_s = perf_counter() - started
+        self.detections += 1
+        self.times["detect"].add(detecting_s)
+        scale = self._reader.card.preprocess.crop_scale
+        for detection in self._tracker.untracked(detections):
+            if not self._tracker.has_room:
+                break
+            hand = read_new_hand(self._reader, frame, region_from_detection(detection, scale))
+            if hand is not None:
+                self._tracker.add(hand, frame.size_px)
+        return detecting_s
+
+    def _count(self, whole_s: float, detecting_s: float) -> None:
+        """Record the frame's times; what is no crop and no inference is work on joints."""
+        spent_s = self._reader.spent_s
+        self.times["joints"].add(whole_s - detecting_s - sum(spent_s.values()))
+        for step in spent_s:
+            self.times[step].add(spent_s[step])
+            spent_s[step] = 0.0
+        self.broken_frames += self._reader.broken or self._detector.broken
+        self._reader.broken = self._detector.broken = False
+
+
+def read_new_hand(reader: HandReader, frame: Frame, region: Region) -> Optional[HandPose]:
+    """A hand at a place that is only roughly known.
+
+    Where the joints say that the region was far off, they are read again from the region that they
+    give.
+
+    Args:
+        reader: The landmark network.
+        frame: The picture.
+        region: Where the hand is, about.
+
+    Returns:
+        The hand, None when either look shows none.
+    """
+    hand = reader.read(frame, region)
+    if hand is None:
+        return None
+    seen = region_from_joints(hand.joints, reader.card.preprocess.crop_scale, region.angle_rad)
+    return reader.read(frame, seen) if seen is not None and is_far_off(region, seen) else hand
+
+
+def is_far_off(region: Region, seen: Region) -> bool:
+    """Whether a region was so far from the one its joints give that it has to be read again.
+
+    That is 25 degrees turned, 0.15 of its side away, or 1.3 times too large or too small.
+    """
+    growth = seen.side_px / region.side_px
+    return (
+        abs(turn_between(region.angle_rad, seen.angle_rad)) > _FAR_ANGLE_RAD
+        or distance_px(region, seen) > _FAR_SIDES * region.side_px
+        or not 1 / _FAR_GROWTH <= growth <= _FAR_GROWTH
+    )

@@ -1,0 +1,46 @@
+"""The side of a hand is a vote of its frames."""
+
+from __future__ import annotations
+
+import pytest
+
+from atlas_hpe_pipelines.tracking.handedness import SideVote
+
+
+def test_without_a_vote_there_is_no_side() -> None:
+    vote = SideVote()
+    vote.add(None, None)
+    assert vote.result() == (None, None)
+
+
+def test_the_first_frame_decides_alone() -> None:
+    vote = SideVote()
+    vote.add("left", 0.8)
+    assert vote.result() == ("left", pytest.approx(0.8))
+
+
+def test_a_vote_turns_only_after_several_frames() -> None:
+    vote = SideVote()
+    for _ in range(30):
+        vote.add("right", 1.0)
+    sides = []
+    for _ in range(12):
+        vote.add("left", 1.0)
+        sides.append(vote.result()[0])
+    assert sides == ["right"] * 6 + ["left"] * 6
+
+
+def test_uncertain_frames_turn_it_later() -> None:
+    vote = SideVote()
+    for _ in range(30):
+        vote.add("right", 1.0)
+    for _ in range(12):
+        vote.add("left", 0.55)
+    assert vote.result()[0] == "right"
+
+
+def test_a_frame_that_says_nothing_changes_nothing() -> None:
+    vote = SideVote()
+    vote.add("right", 0.9)
+    vote.add(None, None)
+    assert vote.result() == ("right", pytest.approx(0.9))
