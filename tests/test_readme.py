@@ -64,6 +64,7 @@ PLACEHOLDERS: Dict[str, Tuple[str, Callable[[Path, Path], None]]] = {
     "shallow_unet.pt": ("checkpoints/shallow_unet_model_final", _copy),
     "hand.jpg": ("annotated/images/handposex_2021-02-01_13-52-49_284.jpg", _copy),
     "photos": ("annotated/images", _copy),
+    "annotated": ("annotated", _copy),
 }
 
 #: Command -> why it is not run here.

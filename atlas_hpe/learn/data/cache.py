@@ -18,7 +18,7 @@ def write_arrays(path: Path, **arrays: np.ndarray) -> None:
     """Write named arrays; the file appears when it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with AtomicFile(path, force=True) as file, file.temporary.open("wb") as stream:
-        np.savez(stream, **arrays)
+        np.savez(stream, **arrays)  # type: ignore[arg-type]  # the stub misreads the stars
 
 
 def read_arrays(path: Path, *names: str) -> Dict[str, np.ndarray]:

@@ -62,7 +62,8 @@ def cut_out_hand(image: np.ndarray, joints_px: np.ndarray) -> np.ndarray:
     labels[sure > 0] = cv2.GC_FGD
     cv2.setRNGSeed(0)  # GrabCut starts from clusters that OpenCV's generator chooses
     behind, front = np.zeros((1, 65)), np.zeros((1, 65))
-    cv2.grabCut(small, labels, None, behind, front, _ROUNDS, cv2.GC_INIT_WITH_MASK)
+    nowhere = (0, 0, 1, 1)  # the rectangle is not read in this mode
+    cv2.grabCut(small, labels, nowhere, behind, front, _ROUNDS, cv2.GC_INIT_WITH_MASK)
     mask: np.ndarray = np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8) * 255
     return mask
 
