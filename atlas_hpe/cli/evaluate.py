@@ -38,7 +38,7 @@ __all__ = ["command"]
     type=click.Choice(["auto", "1", "2"]),
     default="auto",
     show_default=True,
-    help="Landmark: look again, turned upright; auto: where the first crop was far off.",
+    help="Landmark: looks at each hand; auto: as the pipeline looks at a new hand.",
 )
 @click.option("--detector", metavar="FILE", help="Pipeline: detector; default: the one shipped.")
 @click.option(

@@ -22,8 +22,6 @@ from atlas_hpe_pipelines.tracking import (
     HandDetector,
     HandFinder,
     HandReader,
-    Region,
-    is_far_off,
 )
 
 Hands = Tuple[HandPose, ...]
@@ -229,22 +227,6 @@ def test_a_first_region_is_read_twice_only_when_it_was_far_off(turn_deg: float, 
     (hand,) = rig.show(Marker(160, 140, 30, turn_deg=0))
     assert rig.landmark.runs == looks
     assert error_px(hand, Marker(160, 140, 30)) < 2
-
-
-@pytest.mark.parametrize(
-    ("seen", "far"),
-    [
-        (Region(100, 100, 100, 0.0), False),
-        (Region(114, 100, 100, 0.4), False),
-        (Region(111, 111, 100, 0.0), True),
-        (Region(100, 100, 100, -0.5), True),
-        (Region(100, 100, 129, 0.0), False),
-        (Region(100, 100, 131, 0.0), True),
-        (Region(100, 100, 76, 0.0), True),
-    ],
-)
-def test_what_far_off_means(seen: Region, far: bool) -> None:
-    assert is_far_off(Region(100, 100, 100, 0.0), seen) == far
 
 
 def test_a_detector_that_gives_no_numbers_is_counted() -> None:

@@ -64,7 +64,7 @@ def _about(linear: np.ndarray, point: np.ndarray, place: np.ndarray) -> np.ndarr
     return np.concatenate((linear, (place - linear @ point)[:, None]), axis=1)
 
 
-def warp(
+def _warp(
     image: np.ndarray, affine: np.ndarray, size: Tuple[int, int], border: int, grey: int = 0
 ) -> np.ndarray:
     """Cut out with an affine map of continuous pixels, halving first so that nothing aliases."""
@@ -121,7 +121,7 @@ def view_scene(rng: np.random.Generator, scene: Scene, window: Window, size_px: 
     """The photograph zoomed, turned, mirrored and moved, with one of its hands in the window."""
     affine = _scene_affine(rng, scene, window, size_px)
     border = cv2.BORDER_REPLICATE if rng.random() < 0.6 else cv2.BORDER_CONSTANT
-    image = warp(scene.image, affine, (size_px, size_px), border, int(rng.integers(256)))
+    image = _warp(scene.image, affine, (size_px, size_px), border, int(rng.integers(256)))
     return Canvas(image, [apply_affine(affine, joints) for joints in scene.joints_px])
 
 
@@ -182,10 +182,10 @@ def paste_hand(
     if min(wide, high_px) < 4:
         return canvas
     local = affine - np.array([[0, 0, first[0]], [0, 0, first[1]]])
-    front = warp(crop.image, local, (wide, high_px), cv2.BORDER_REPLICATE)
+    front = _warp(crop.image, local, (wide, high_px), cv2.BORDER_REPLICATE)
     if rng.random() < 0.6:
         front = vary_colour(rng, front)
-    inside = warp(np.full((height, width), 255, np.uint8), local, (wide, high_px), 0)
+    inside = _warp(np.full((height, width), 255, np.uint8), local, (wide, high_px), 0)
     draw = rng.random()
     if draw < 0.85:
         outline = hand_mask(joints - first, max(wide, high_px))
@@ -215,7 +215,7 @@ def _cut_beside_hands(rng: np.random.Generator, scene: Scene, size_px: int) -> O
         if not hit:
             linear = _linear(size_px / side, angle, bool(rng.random() < 0.5))
             affine = _about(linear, centre, np.full(2, size_px / 2.0))
-            return warp(scene.image, affine, (size_px, size_px), cv2.BORDER_REFLECT_101)
+            return _warp(scene.image, affine, (size_px, size_px), cv2.BORDER_REFLECT_101)
     return None
 
 

@@ -57,9 +57,9 @@ def _peaks(boxes: Tensor, centres: Tensor) -> Tensor:
 
 def _of_owner(values: Tensor, owner: Tensor) -> Tensor:
     """(N, K, C) values of the hand (N, H, W) that each cell belongs to: (N, C, H, W)."""
-    rows, columns = owner.shape[1:]
+    count, rows, columns = owner.shape
     index = owner.flatten(1)[:, None, :].expand(-1, values.shape[2], -1)
-    return values.transpose(1, 2).gather(2, index).unflatten(2, (rows, columns))
+    return values.transpose(1, 2).gather(2, index).reshape(count, -1, rows, columns)
 
 
 def make_targets(boxes: Tensor, directions: Tensor, kinds: Tensor) -> Targets:

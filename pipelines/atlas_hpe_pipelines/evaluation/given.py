@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from time import perf_counter
 from typing import Dict, Optional, Sequence
 
@@ -18,7 +19,7 @@ from atlas_hpe_pipelines.evaluation.labels import LabelledHand
 from atlas_hpe_pipelines.evaluation.results import Answer, PictureAnswers
 from atlas_hpe_pipelines.evaluation.traits import joint_box
 from atlas_hpe_pipelines.preprocess import crop_picture, to_feeds
-from atlas_hpe_pipelines.tracking import Region, is_far_off, region_affine, region_from_joints
+from atlas_hpe_pipelines.tracking import Region, look_at_new_hand, region_affine, region_from_joints
 from atlas_hpe_runtime import Session
 
 __all__ = ["BOX_SCALE", "AskInBox", "can_follow", "describe_given"]
@@ -38,8 +39,8 @@ class AskInBox:
         card: The model's card.
         session: The model.
         box_scale: Side of the first crop over the longer side of the labelled box.
-        passes: 1, 2, or None for what a pipeline does with a new hand: a second pass when the
-            first region was far off.
+        passes: 1, 2, or None for what a pipeline does with a new hand: quarter turns where the
+            first look is unsure, and a second pass where the region was far off.
 
     Raises:
         CardError: The card does not fit the model.
@@ -75,17 +76,15 @@ class AskInBox:
     def _find_joints(self, image: np.ndarray, hand: LabelledHand) -> Optional[_Found]:
         square = joint_box(hand.joints, hand.visible).squared(self.box_scale)
         region = Region(*square.centre, square.width)
-        found = self._look(image, region)
-        if found is None or self.passes == 1:
+        look = partial(self._look, image)
+        if self.passes is None and can_follow(self.card):
+            return look_at_new_hand(look, region, self.card.preprocess.crop_scale)
+        found = look(region)
+        if found is None or self.passes != 2:
             return found
-        follows = can_follow(self.card)
-        scale = self.card.preprocess.crop_scale if follows else self.box_scale
+        scale = self.card.preprocess.crop_scale if can_follow(self.card) else self.box_scale
         seen = region_from_joints(found.joints, scale)
-        if seen is None:
-            return found
-        if self.passes is None and not (follows and found.accepted and is_far_off(region, seen)):
-            return found
-        return self._look(image, seen) or found
+        return found if seen is None else look(seen) or found
 
     def _look(self, image: np.ndarray, region: Region) -> Optional[_Found]:
         affine = region_affine(region, self.card.preprocess)
@@ -108,6 +107,11 @@ class _Found:
     hand: DecodedHand
     joints: np.ndarray
     accepted: bool
+
+    @property
+    def joint_scores(self) -> np.ndarray:
+        """(21,) in [0, 1]."""
+        return self.hand.joint_scores
 
 
 def can_follow(card: ModelCard) -> bool:
@@ -134,5 +138,5 @@ def describe_given(task: AskInBox) -> str:
     elif task.passes == 1 or not can_follow(task.card):
         passes = "one pass"
     else:
-        passes = "a second pass, turned upright, where the first was far off"
+        passes = "quarter turns where the first look is unsure, then upright where it was far off"
     return f"the labelled box is given, {task.box_scale:g} times as large; {passes}"

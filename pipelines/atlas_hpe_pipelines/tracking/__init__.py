@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from atlas_hpe_pipelines.tracking.finder import HandFinder, is_far_off, read_new_hand
+from atlas_hpe_pipelines.tracking.finder import HandFinder
+from atlas_hpe_pipelines.tracking.first_look import look_at_new_hand
 from atlas_hpe_pipelines.tracking.readers import Detector, HandDetector, HandReader, place_hand
 from atlas_hpe_pipelines.tracking.region import (
     Region,
@@ -21,9 +22,8 @@ __all__ = [
     "HandReader",
     "Region",
     "Tracker",
-    "is_far_off",
+    "look_at_new_hand",
     "place_hand",
-    "read_new_hand",
     "region_affine",
     "region_bounds",
     "region_from_detection",

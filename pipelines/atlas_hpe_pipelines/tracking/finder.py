@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import math
+from functools import partial
 from time import perf_counter
-from typing import Dict, Optional, Tuple
+from typing import Dict, Tuple
 
 from atlas_hpe.errors import UsageError
 from atlas_hpe.poses import Frame, HandPose
 from atlas_hpe_pipelines.overlap import StageTimes
+from atlas_hpe_pipelines.tracking.first_look import look_at_new_hand
 from atlas_hpe_pipelines.tracking.readers import Detector, HandReader
-from atlas_hpe_pipelines.tracking.region import (
-    Region,
-    distance_px,
-    region_from_detection,
-    region_from_joints,
-    turn_between,
-)
+from atlas_hpe_pipelines.tracking.region import region_from_detection
 from atlas_hpe_pipelines.tracking.tracker import Tracker
 
-__all__ = ["HandFinder", "is_far_off", "read_new_hand"]
-
-_FAR_ANGLE_RAD = math.radians(25)
-_FAR_SIDES = 0.15
-_FAR_GROWTH = 1.3
+__all__ = ["HandFinder"]
 
 
 class HandFinder:
@@ -86,7 +77,8 @@ class HandFinder:
         for detection in self._tracker.untracked(detections):
             if not self._tracker.has_room:
                 break
-            hand = read_new_hand(self._reader, frame, region_from_detection(detection, scale))
+            region = region_from_detection(detection, scale)
+            hand = look_at_new_hand(partial(self._reader.read, frame), region, scale)
             if hand is not None:
                 self._tracker.add(hand, frame.size_px)
         return detecting_s
@@ -100,37 +92,3 @@ class HandFinder:
             spent_s[step] = 0.0
         self.broken_frames += self._reader.broken or self._detector.broken
         self._reader.broken = self._detector.broken = False
-
-
-def read_new_hand(reader: HandReader, frame: Frame, region: Region) -> Optional[HandPose]:
-    """A hand at a place that is only roughly known.
-
-    Where the joints say that the region was far off, they are read again from the region that they
-    give.
-
-    Args:
-        reader: The landmark network.
-        frame: The picture.
-        region: Where the hand is, about.
-
-    Returns:
-        The hand, None when either look shows none.
-    """
-    hand = reader.read(frame, region)
-    if hand is None:
-        return None
-    seen = region_from_joints(hand.joints, reader.card.preprocess.crop_scale, region.angle_rad)
-    return reader.read(frame, seen) if seen is not None and is_far_off(region, seen) else hand
-
-
-def is_far_off(region: Region, seen: Region) -> bool:
-    """Whether a region was so far from the one its joints give that it has to be read again.
-
-    That is 25 degrees turned, 0.15 of its side away, or 1.3 times too large or too small.
-    """
-    growth = seen.side_px / region.side_px
-    return (
-        abs(turn_between(region.angle_rad, seen.angle_rad)) > _FAR_ANGLE_RAD
-        or distance_px(region, seen) > _FAR_SIDES * region.side_px
-        or not 1 / _FAR_GROWTH <= growth <= _FAR_GROWTH
-    )
