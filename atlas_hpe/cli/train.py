@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Callable, Optional, Sequence, Tuple, TypeVar
+from types import ModuleType
+from typing import TYPE_CHECKING, Callable, Dict, Optional, Sequence, Tuple, TypeVar
 
 import click
 
 from atlas_hpe.cli.report import emit_json, json_option, say, say_next
+
+if TYPE_CHECKING:
+    from atlas_hpe.learn.loop import TrainingReport
 
 __all__ = ["command"]
 
@@ -88,56 +92,14 @@ def _train_hand_detector(**options: object) -> None:
     click.get_current_context().invoke(_train, network="hand_detector", **options)
 
 
-def _train(
-    network: str,
-    data: Path,
-    out: Path,
-    steps: Optional[int],
-    epochs: Optional[int],
-    minutes: Optional[float],
-    seed: int,
-    resume: bool,
-    force: bool,
-    drawn: int,
-    leave_out: Tuple[str, ...],
-    batch_size: int,
-    precision: str,
-    workers: int,
-    start_from: Optional[Path],
-    recipe: Optional[Path],
-    as_json: bool,
-) -> None:
-    if recipe is not None:
+def _train(network: str, out: Path, as_json: bool, **options: object) -> None:
+    if options["recipe"] is not None:
         _check_alone(click.get_current_context())
     from atlas_hpe.learn import load_trainer
 
     trainer = load_trainer()
     try:
-        if recipe is not None:
-            report = trainer.follow_recipe(
-                network, recipe, data, out, resume=resume, force=force, start_from=start_from
-            )
-        else:
-            plan = trainer.TrainingPlan(
-                steps=steps,
-                epochs=epochs,
-                minutes=minutes,
-                seed=seed,
-                batch_size=batch_size,
-                precision=precision,
-                workers=workers,
-            )
-            report = trainer.start_training(
-                network,
-                data,
-                out,
-                plan,
-                drawn=drawn,
-                leave_out=leave_out,
-                resume=resume,
-                force=force,
-                start_from=start_from,
-            )
+        report = _start(trainer, network, out, **options)  # type: ignore[arg-type]
     except KeyboardInterrupt:
         if (out / trainer.CHECKPOINT_NAME).exists():
             say("stopped; the same command with --resume goes on from the checkpoint")
@@ -149,6 +111,37 @@ def _train(
     say_next("atlas-hpe", "export", report.weights, "--arch", network)
     if as_json:
         emit_json(report.as_dict())
+
+
+def _start(
+    trainer: ModuleType,
+    network: str,
+    out: Path,
+    *,
+    data: Path,
+    recipe: Optional[Path],
+    drawn: int,
+    leave_out: Tuple[str, ...],
+    resume: bool,
+    force: bool,
+    start_from: Optional[Path],
+    **plan: object,
+) -> Optional[TrainingReport]:
+    how: Dict[str, object] = {"resume": resume, "force": force, "start_from": start_from}
+    report: Optional[TrainingReport]
+    if recipe is not None:
+        report = trainer.follow_recipe(network, recipe, data, out, **how)
+    else:
+        report = trainer.start_training(
+            network,
+            data,
+            out,
+            trainer.TrainingPlan(**plan),
+            drawn=drawn,
+            leave_out=leave_out,
+            **how,
+        )
+    return report
 
 
 def _check_alone(context: click.Context) -> None:

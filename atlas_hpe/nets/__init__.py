@@ -20,6 +20,7 @@ __all__ = ["NETWORKS", "load_network"]
 NETWORKS: Dict[str, str] = {
     "shallow_unet": "2-D, RGB 128x128, U-Net with 21 heatmaps (seed report, network 1)",
     "hand_landmark": "2-D, RGB 128x128, 21 heatmaps decoded in the graph (ours, the default)",
+    "hand_detector": "hands in a whole picture, RGB 256x256, boxes and directions (ours)",
 }
 
 

@@ -44,8 +44,8 @@ TOLERANCES: Dict[str, Tolerance] = {
         tensor=3e-2,
         joint=4e-3,
         joint_median=1e-3,
-        reason="weights are rounded to 2^-12 of their value, each by chance, and the sums of tens of "
-        "layers carry that on (measured on hand_landmark: 0.03 px of 128); the board's float16 "
+        reason="weights are rounded to 2^-12 of their value, each by chance, and the sums of tens "
+        "of layers carry that on (measured on hand_landmark: 0.03 px of 128); the board's float16 "
         "moves joints by as much again",
     ),
     "simplify": Tolerance(

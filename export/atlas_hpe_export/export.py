@@ -75,8 +75,7 @@ def export_file(
             the network; no file is left.
     """
     found_target = find_target(target)
-    out_path = check_out_path(out_path, [".onnx"], force=force)
-    _refuse_same_file(Path(path), out_path)
+    out_path = _check_out(Path(path), out_path, force)
     opened = open_input(
         path, arch=arch, factory=factory, input_shapes=input_shapes, trust_pickle=trust_pickle
     )
@@ -91,12 +90,10 @@ def export_file(
         allow_blockers=allow_blockers,
     )
     origin = _origin_of(opened, licence, attribution, options)
-    card = _card_of(opened, name, origin)
-    _check_card_options(card, decode_in_graph, licence, attribution)
-    job = _job_of(opened, origin, card, out_path, found_target)
+    card = _check_card(_card_of(opened, name, origin), decode_in_graph, licence, attribution)
     return run_export(
         replace(
-            job,
+            _job_of(opened, origin, card, out_path, found_target),
             frontend=frontend,
             decode_in_graph=decode_in_graph,
             decode_joints=decode_joints,
@@ -157,7 +154,6 @@ def export_onnx(
     if spec is None and (decode_joints is not None or draw_samples is not None):
         raise UsageError("there are no joints without a specification", fix="pass spec=")
     path = check_out_path(path, [".onnx"], force=force)
-    examples = _list_examples(example_inputs)
     options = _name_options(
         frontend=frontend,
         decode_in_graph=decode_in_graph,
@@ -167,14 +163,14 @@ def export_onnx(
     network = type(module).__name__ if spec is None else spec.name
     origin = _describe_origin(network, licence, attribution, options)
     card = None if spec is None else build_card(spec, name, origin)
-    _check_card_options(card, decode_in_graph, licence, attribution)
+    card = _check_card(card, decode_in_graph, licence, attribution)
     return run_export(
         ExportJob(
             path=path,
             target=found_target,
             origin=origin,
             network=_copy(module),
-            inputs=_describe_examples(examples, spec),
+            inputs=_describe_examples(_list_examples(example_inputs), spec),
             card=card,
             frontend=frontend,
             decode_in_graph=decode_in_graph,
@@ -205,17 +201,19 @@ def _copy(module: nn.Module) -> nn.Module:
         ) from error
 
 
-def _refuse_same_file(path: Path, out_path: Path) -> None:
+def _check_out(path: Path, out_path: Union[str, Path], force: bool) -> Path:
+    out_path = check_out_path(out_path, [".onnx"], force=force)
     if out_path.exists() and path.exists() and out_path.samefile(path):
         raise OutputError("the output is the input itself", where=out_path, fix="change --out")
+    return out_path
 
 
-def _check_card_options(
+def _check_card(
     card: Optional[ModelCard],
     decode_in_graph: bool,
     licence: Optional[str],
     attribution: Sequence[str],
-) -> None:
+) -> Optional[ModelCard]:
     """Without a card nobody knows which outputs are heatmaps, and a licence has no place."""
     asked = {"decode_in_graph": decode_in_graph, "licence": licence, "attribution": attribution}
     for option, value in asked.items():
@@ -225,6 +223,7 @@ def _check_card_options(
                 why="without one the file has no model card",
                 fix="name the network with --arch, or let --factory give a NetworkSpec",
             )
+    return card
 
 
 _DEFAULT_OPTIONS = (("frontend", "auto"), ("precision", "float32"))

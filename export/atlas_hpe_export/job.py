@@ -101,11 +101,8 @@ def run_export(job: ExportJob) -> ExportReport:
         card = job.card
         if card is not None:
             check_interface(model, card)
-        if card is not None and job.decode_in_graph:
-            model, card, step = _append_decoding(model, card)
-            fitted = (*fitted, step)
-        model, stored = store_graph(model, job.precision)
-        fitted = (*fitted, *stored)
+        model, card, finished = _finish_graph(job, model, card)
+        fitted = (*fitted, *finished)
         checked = prove_board_takes(
             model, job.target, path=job.path, allow_blockers=job.allow_blockers
         )
@@ -119,7 +116,7 @@ def run_export(job: ExportJob) -> ExportReport:
             card=card,
             decode_joints=job.decode_joints,
             path=job.path,
-            tolerance="float16-graph" if stored else "float32",
+            tolerance="float16-graph" if job.precision == "float16" else "float32",
         )
     build = _record_build(job, model, captured.frontend, fitted, parity)
     if card is not None:
@@ -214,6 +211,18 @@ def _take_graph(job: ExportJob) -> Captured:
         raise ValueError("there is no graph")
     names = tuple(info.name for info in job.model.graph.output)
     return Captured(job.model, names, "", "the file is a graph already", ())
+
+
+def _finish_graph(
+    job: ExportJob, model: onnx.ModelProto, card: Optional[ModelCard]
+) -> Tuple[onnx.ModelProto, Optional[ModelCard], List[Step]]:
+    """What the caller wants of a graph that is fit for the board: decoding, precision."""
+    steps: List[Step] = []
+    if card is not None and job.decode_in_graph:
+        model, card, step = _append_decoding(model, card)
+        steps.append(step)
+    model, stored = store_graph(model, job.precision)
+    return model, card, [*steps, *stored]
 
 
 def _append_decoding(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Callable, Dict, List, Mapping, Optional, Tuple
 
 import numpy as np
@@ -57,6 +58,12 @@ def test_tensors_alone_have_no_limit_in_pixels() -> None:
     report = compare(give, give, feeds())
     assert report.joints is None
     assert (report.joint_limits.median_px, report.joint_limits.max_px) == (None, None)
+
+
+def test_a_hand_detector_has_no_joints_to_compare() -> None:
+    detector = replace(CARD, task="hand-detect")
+    report = compare(give, give, feeds(), card=detector, decode_joints=joints_of)
+    assert report.passed and report.joints is None and len(report.tensors) == 1
 
 
 def test_a_moved_joint_is_measured_in_pixels_and_its_sample_named() -> None:

@@ -15,6 +15,7 @@ from atlas_hpe.learn.detector.batches import make_batch, make_picture
 from atlas_hpe.learn.detector.compose import Canvas, Window, draw_empty, paste_hand, view_scene
 from atlas_hpe.learn.detector.data import DetectorData, Scene, ScenePool
 from atlas_hpe.learn.detector.labels import HAND, IGNORED, MAX_HANDS, NOTHING, label_hands
+from atlas_hpe.nets.hand_detector import INPUT_SIZE_PX
 
 WHOLE = Window(0, 0, 256, 256)
 CODE_BGR = (0, 0, 255)
@@ -51,7 +52,10 @@ def test_parts_of_a_batch_are_the_batch(data: DetectorData) -> None:
 
 def test_a_batch_has_the_shapes_that_the_network_and_the_loss_take(data: DetectorData) -> None:
     batch = make_batch(data, 0, 0, 3)
-    assert batch["images"].shape == (3, 256, 256, 3) and batch["images"].dtype == np.uint8
+    assert (
+        batch["images"].shape == (3, INPUT_SIZE_PX, INPUT_SIZE_PX, 3)
+        and batch["images"].dtype == np.uint8
+    )
     assert batch["boxes"].shape == (3, MAX_HANDS, 4)
     assert batch["directions"].shape == (3, MAX_HANDS, 2)
     assert batch["kinds"].shape == (3, MAX_HANDS)
@@ -104,7 +108,7 @@ def test_the_border_of_the_letterbox_is_the_mean_of_the_card(data: DetectorData)
     else:
         pytest.fail("no letterbox in 40 pictures")
     assert (image[-1] == (104, 116, 124)).all()
-    assert (image[128] != (104, 116, 124)).any()
+    assert (image[INPUT_SIZE_PX // 2] != (104, 116, 124)).any()
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -119,6 +123,18 @@ def test_labels_stay_on_the_hand_through_every_turn(seed: int) -> None:
     if 4 < x < 252 and 4 < y < 252:
         around = canvas.image[int(y) - 2 : int(y) + 3, int(x) - 2 : int(x) + 3]
         assert around[..., 2].max() > 100
+
+
+def test_views_keep_the_shape_of_a_hand_and_mirror_half_of_them(data: DetectorData) -> None:
+    scene, signs = data.frames.scenes[0], []
+    homogeneous = np.column_stack((scene.joints_px[0], np.ones(21)))
+    for seed in range(30):
+        canvas = view_scene(np.random.default_rng(seed), scene, WHOLE, 256)
+        linear = np.linalg.lstsq(homogeneous, canvas.hands[0], rcond=None)[0][:2]
+        large, small = np.linalg.svd(linear, compute_uv=False)
+        assert large == pytest.approx(small, rel=1e-3)  # no shear, no stretch
+        signs.append(np.linalg.det(linear) > 0)
+    assert 5 <= sum(signs) <= 25
 
 
 @pytest.mark.parametrize("seed", range(12))

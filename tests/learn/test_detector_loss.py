@@ -11,10 +11,13 @@ from torch import Tensor
 
 from atlas_hpe.learn.detector.labels import HAND, IGNORED, NOTHING
 from atlas_hpe.learn.detector.loss import detector_loss, make_targets, normalise
-from atlas_hpe.nets.hand_detector import RawDetections
+from atlas_hpe.nets.hand_detector import MAP_SIZE, RawDetections
 
 Row = Tuple[List[float], List[float], float]
-ONE: Row = ([0.5, 0.25, 0.2, 0.3], [0.6, -0.8], HAND)
+ROW, COLUMN, FAR = MAP_SIZE // 4, MAP_SIZE // 2, MAP_SIZE - 4
+WIDE = 0.2 * MAP_SIZE  # of the one hand, in cells
+PLACE = [(COLUMN + 0.32) / MAP_SIZE, (ROW + 0.32) / MAP_SIZE]
+ONE: Row = ([*PLACE, 0.2, 0.3], [0.6, -0.8], HAND)
 NONE: Row = ([0.0] * 4, [0.0] * 2, NOTHING)
 
 
@@ -34,10 +37,10 @@ def perfect(labels: Dict[str, Tensor]) -> RawDetections:
 
 def test_the_peak_is_exactly_one_in_the_cell_of_the_centre_and_falls_around_it() -> None:
     targets = make_targets(**labels_of(ONE, NONE))
-    assert targets.heat[0, 8, 16] == 1.0
+    assert targets.heat[0, ROW, COLUMN] == 1.0
     assert (targets.heat == 1.0).sum() == 1
-    assert 0.0 < targets.heat[0, 8, 17] < 1.0
-    assert targets.heat[0, 8, 18] > targets.heat[0, 8, 20]
+    assert 0.0 < targets.heat[0, ROW, COLUMN + 1] < 1.0
+    assert targets.heat[0, ROW, COLUMN + 2] > targets.heat[0, ROW, COLUMN + 4]
 
 
 def test_the_peak_follows_the_size_of_the_hand() -> None:
@@ -48,27 +51,32 @@ def test_the_peak_follows_the_size_of_the_hand() -> None:
 
 def test_cells_near_the_centre_point_back_at_it() -> None:
     targets = make_targets(**labels_of(ONE))
-    assert targets.box[0, :, 8, 16].tolist() == pytest.approx([-0.5, -0.5, 0.2, 0.3])
-    assert targets.box[0, :, 9, 15].tolist() == pytest.approx([0.5, -1.5, 0.2, 0.3])
-    assert targets.box_weight[0, 8, 16] == 1.0
-    assert targets.box_weight[0, 20, 16] == 0.0
+    assert targets.box[0, :, ROW, COLUMN].tolist() == pytest.approx(
+        [-0.18, -0.18, 0.2, 0.3], abs=1e-5
+    )
+    assert targets.box[0, :, ROW + 1, COLUMN - 1].tolist() == pytest.approx(
+        [0.82, -1.18, 0.2, 0.3], abs=1e-5
+    )
+    assert targets.box_weight[0, ROW, COLUMN] == 1.0
+    assert targets.box_weight[0, ROW, COLUMN + 1] == 0.0 < targets.heat[0, ROW, COLUMN + 1]
 
 
 def test_each_cell_belongs_to_the_nearer_of_two_hands() -> None:
-    other: Row = ([0.75, 0.25, 0.1, 0.1], [0.0, 1.0], HAND)
+    aside = 3 * MAP_SIZE // 4
+    other: Row = ([(aside + 0.5) / MAP_SIZE, PLACE[1], 0.1, 0.1], [0.0, 1.0], HAND)
     targets = make_targets(**labels_of(ONE, other))
-    assert targets.box[0, 2:, 8, 16].tolist() == pytest.approx([0.2, 0.3])
-    assert targets.box[0, 2:, 8, 24].tolist() == pytest.approx([0.1, 0.1])
-    assert targets.direction[0, :, 8, 24].tolist() == [0.0, 1.0]
+    assert targets.box[0, 2:, ROW, COLUMN].tolist() == pytest.approx([0.2, 0.3])
+    assert targets.box[0, 2:, ROW, aside].tolist() == pytest.approx([0.1, 0.1])
+    assert targets.direction[0, :, ROW, aside].tolist() == [0.0, 1.0]
 
 
 def test_a_hand_that_is_passed_over_is_neither_hand_nor_background() -> None:
-    unsure: Row = ([0.5, 0.25, 0.2, 0.3], [0.6, -0.8], IGNORED)
+    unsure: Row = (ONE[0], [0.6, -0.8], IGNORED)
     targets = make_targets(**labels_of(unsure))
     assert targets.heat.max() == 0.0 and targets.box_weight.max() == 0.0
-    assert targets.counted[0, 8, 16] == 0.0 and targets.counted[0, 20, 16] == 1.0
+    assert targets.counted[0, ROW, COLUMN] == 0.0 and targets.counted[0, FAR, COLUMN] == 1.0
     both = make_targets(**labels_of(unsure, ONE))
-    assert both.counted[0, 8, 16] == 1.0
+    assert both.counted[0, ROW, COLUMN] == 1.0
 
 
 def test_an_unknown_direction_is_not_trained() -> None:
@@ -89,22 +97,54 @@ def test_every_mistake_costs() -> None:
     missed = right._replace(score_logits=torch.full_like(right.score_logits, -12.0))
     assert detector_loss(missed, labels)["heat"] > 5.0
     invented = right.score_logits.clone()
-    invented[0, 0, 25, 3] = 12.0
+    invented[0, 0, FAR, 3] = 12.0
     assert detector_loss(right._replace(score_logits=invented), labels)["heat"] > 5.0
     moved = right.box + torch.tensor([2.0, 0.0, 0.0, 0.0])[None, :, None, None]
-    assert detector_loss(right._replace(box=moved), labels)["box"] > 0.3
+    cost = float(detector_loss(right._replace(box=moved), labels)["box"])
+    assert cost == pytest.approx(1 - (WIDE - 2) / (WIDE + 2) + 2 / MAP_SIZE / 0.3, abs=1e-3)
+    apart = right.box + torch.tensor([20.0, 0.0, 0.0, 0.0])[None, :, None, None]
+    # No overlap: what the hull of both holds beside them counts.
+    cost = float(detector_loss(right._replace(box=apart), labels)["box"])
+    assert cost == pytest.approx(1 + (20 - WIDE) / (20 + WIDE) + 20 / MAP_SIZE / 0.3, abs=1e-3)
     smaller = right.box * torch.tensor([1.0, 1.0, 0.5, 0.5])[None, :, None, None]
-    assert detector_loss(right._replace(box=smaller), labels)["box"] > 0.5
+    cost = float(detector_loss(right._replace(box=smaller), labels)["box"])
+    assert cost == pytest.approx(1 - 0.25 + (0.1 + 0.15) / 0.3, abs=1e-3)
     turned = right._replace(direction=-right.direction)
     assert detector_loss(turned, labels)["direction"] == pytest.approx(2.0, abs=1e-3)
     long = right._replace(direction=3 * right.direction)
     assert detector_loss(long, labels)["direction"] == pytest.approx(0.4, abs=1e-2)
 
 
+def test_a_score_beside_a_centre_costs_less_than_one_far_away() -> None:
+    labels = labels_of(([*PLACE, 0.5, 0.5], [0.6, -0.8], HAND))
+    right = perfect(labels)
+    costs = []
+    for row, column in ((ROW, COLUMN + 1), (FAR, 3)):
+        scores = right.score_logits.clone()
+        scores[0, 0, row, column] = 2.0
+        costs.append(float(detector_loss(right._replace(score_logits=scores), labels)["heat"]))
+    assert costs[0] < 0.1 * costs[1]
+
+
+def test_a_box_turned_inside_out_overlaps_nothing() -> None:
+    labels = labels_of(ONE)
+    right = perfect(labels)
+    inside_out = right.box * torch.tensor([1.0, 1.0, -2.0, -2.0])[None, :, None, None]
+    assert detector_loss(right._replace(box=inside_out), labels)["box"] > 1.0
+
+
+def test_all_terms_are_trained() -> None:
+    labels = labels_of(ONE)
+    maps = (torch.full((1, channels, MAP_SIZE, MAP_SIZE), 0.1) for channels in (1, 4, 2))
+    terms = detector_loss(RawDetections(*maps), labels)
+    weighted = terms["heat"] + 2.0 * terms["box"] + 0.5 * terms["direction"]
+    assert float(terms["total"]) == pytest.approx(float(weighted))
+
+
 def test_a_mistake_in_a_passed_over_region_costs_nothing() -> None:
-    labels = labels_of(([0.5, 0.25, 0.2, 0.3], [0.0, -1.0], IGNORED))
+    labels = labels_of((ONE[0], [0.0, -1.0], IGNORED))
     raw = perfect(labels)
-    raw.score_logits[0, 0, 8, 16] = 12.0
+    raw.score_logits[0, 0, ROW, COLUMN] = 12.0
     assert detector_loss(raw, labels)["heat"] < 1e-2
 
 
@@ -118,25 +158,28 @@ def test_the_box_term_does_not_depend_on_the_size_of_the_hand() -> None:
     assert costs[1] == pytest.approx(costs[2], rel=0.2) and costs[0] < 2 * costs[2]
 
 
-def test_pictures_without_hands_and_wild_outputs_give_finite_gradients() -> None:
-    labels = labels_of(NONE, NONE)
+@pytest.mark.parametrize("level", [0.0, 60.0, -60.0])
+@pytest.mark.parametrize("row", [ONE, NONE])
+def test_wild_outputs_give_finite_gradients(row: Row, level: float) -> None:
     raw = RawDetections(
-        *(torch.full((1, channels, 32, 32), 60.0, requires_grad=True) for channels in (1, 4, 2))
+        *(
+            torch.full((1, channels, MAP_SIZE, MAP_SIZE), level, requires_grad=True)
+            for channels in (1, 4, 2)
+        )
     )
-    terms = detector_loss(raw, labels)
+    terms = detector_loss(raw, labels_of(row, NONE))
     terms["total"].backward()
     assert all(math.isfinite(float(value.detach())) for value in terms.values())
-    for map_ in raw:
-        assert map_.grad is None or bool(torch.isfinite(map_.grad).all())
+    for output in raw:
+        assert output.grad is not None and bool(torch.isfinite(output.grad).all())
 
 
 def test_targets_keep_their_precision_under_autocast() -> None:
-    labels = labels_of(([0.503, 0.251, 0.2017, 0.3031], [0.6, -0.8], HAND))
+    box = [PLACE[0] + 0.003, PLACE[1] + 0.001, 0.2017, 0.3031]
     with torch.autocast("cpu", torch.bfloat16):
-        box = make_targets(**labels).box[0, :, 8, 16]
-    assert box.tolist() == pytest.approx(
-        [0.503 * 32 - 16.5, 0.251 * 32 - 8.5, 0.2017, 0.3031], abs=1e-5
-    )
+        target = make_targets(**labels_of((box, [0.6, -0.8], HAND))).box[0, :, ROW, COLUMN]
+    shift = [box[0] * MAP_SIZE - COLUMN - 0.5, box[1] * MAP_SIZE - ROW - 0.5]
+    assert target.tolist() == pytest.approx([*shift, 0.2017, 0.3031], abs=1e-5)
 
 
 def test_pictures_are_normalised_as_the_card_says() -> None:

@@ -24,7 +24,7 @@ from atlas_hpe.learn.detector.metrics import (
     measure_detector,
 )
 from atlas_hpe.learn.detector.task import DetectorTask
-from atlas_hpe.nets.hand_detector import HandDetector
+from atlas_hpe.nets.hand_detector import MAP_SIZE, HandDetector
 from atlas_hpe_pipelines.detection import Detection
 
 
@@ -36,9 +36,9 @@ class Oracle(nn.Module):
         self.place = nn.Parameter(torch.tensor([x, y]))
 
     def forward(self, image: Tensor) -> List[Tensor]:
-        score, box = torch.zeros(1, 1, 32, 32), torch.zeros(1, 4, 32, 32)
-        direction = torch.zeros(1, 2, 32, 32)
-        x, y = (float(value) * 32 for value in self.place)
+        score, box = torch.zeros(1, 1, MAP_SIZE, MAP_SIZE), torch.zeros(1, 4, MAP_SIZE, MAP_SIZE)
+        direction = torch.zeros(1, 2, MAP_SIZE, MAP_SIZE)
+        x, y = (float(value) * MAP_SIZE for value in self.place)
         column, row = int(x), int(y)
         score[0, 0, row, column] = 0.9
         box[0, :, row, column] = torch.tensor([x - column - 0.5, y - row - 0.5, 0.25, 0.25])
@@ -110,6 +110,7 @@ def test_average_precision_is_the_area_under_the_curve() -> None:
     assert average_precision([], [], 3) == 0.0
 
 
+@pytest.mark.slow
 def test_the_loss_falls_and_the_figures_are_finite() -> None:
     torch.manual_seed(0)
     task = DetectorTask(stick_data(4))

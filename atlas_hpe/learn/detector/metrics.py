@@ -23,6 +23,7 @@ __all__ = [
     "average_precision",
     "detect_hands",
     "detector_card",
+    "figures",
     "match_hands",
     "measure_detector",
 ]
