@@ -37,6 +37,7 @@ _LIBRARIES: Dict[Optional[str], Tuple[str, Dict[str, str]]] = {
             "onnxscript": "onnxscript",
         },
     ),
+    "train": ("train the networks", {"lightning_fabric": "lightning-fabric"}),
 }
 
 
@@ -93,12 +94,12 @@ def _examine_library(module: str, distribution: str, extra: Optional[str], purpo
     target = "atlas-hpe" if extra is None else f"atlas-hpe[{extra}]"
     fix = f"pip install --upgrade '{target}'"
     if importlib.util.find_spec(module) is None:
-        too_old = extra == "export" and sys.version_info < (3, 10)
+        too_old = extra in ("export", "train") and sys.version_info < (3, 10)
         return Finding(
             distribution,
             present=False,
             text=f"for: {purpose}",
-            fix="export on a machine with Python 3.10 or newer" if too_old else fix,
+            fix=f"{extra} on a machine with Python 3.10 or newer" if too_old else fix,
         )
     version = _version_of(distribution)
     if version is None:

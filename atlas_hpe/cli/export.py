@@ -81,7 +81,8 @@ def command(
     say_next("atlas-hpe", "check", report.path)
     if report.card is not None:
         say_next("atlas-hpe", "parity", model, report.path, "--images", "FOLDER")
-        say_next("atlas-hpe", "run", "VIDEO", "--model", report.path, "--out", "hands.gif")
+        role = "--detector" if report.card.task == "hand-detect" else "--model"
+        say_next("atlas-hpe", "run", "VIDEO", role, report.path, "--out", "hands.gif")
     if as_json:
         emit_json(export_to_dict(report))
 
