@@ -24,6 +24,7 @@ CELLS = 16
 COLOURS = (((255, 0, 0), (0, 255, 0)), ((255, 0, 255), (0, 255, 255)))
 _LANDMARK = {
     "joints": (1, 21, 2),
+    "score": (1, 21),
     "presence": (1, 1),
     "handedness": (1, 1),
     "depth": (1, 21),
@@ -103,6 +104,7 @@ class LandmarkSession:
     def __init__(self) -> None:
         self.runs = 0
         self.presence = 1.0
+        self.joint_score = 1.0
         self.right: Optional[float] = None
         self.depth = 0.25
         self.broken = False
@@ -118,6 +120,7 @@ class LandmarkSession:
                 hands, key=lambda hand: np.linalg.norm(hand[1].mean(axis=0) - CROP_PX / 2)
             )
             outputs["joints"][0] = joints / CROP_PX
+            outputs["score"][:] = self.joint_score
             outputs["presence"][:] = self.presence
             outputs["handedness"][:] = float(kind == 0) if self.right is None else self.right
             outputs["depth"][0, 1:] = self.depth

@@ -261,3 +261,13 @@ def test_the_same_clip_gives_the_same_hands() -> None:
 def test_less_than_one_hand_is_refused() -> None:
     with pytest.raises(UsageError, match="0 hands"):
         Rig(max_hands=0)
+
+
+def test_a_thing_whose_joints_are_unsure_is_no_new_hand() -> None:
+    rig = Rig(max_hands=1)
+    rig.landmark.joint_score = 0.39
+    assert rig.show(Marker(90, 150)) == ()
+    rig.landmark.joint_score = 0.41
+    assert len(rig.show(Marker(90, 150))) == 1
+    rig.landmark.joint_score = 0.2
+    assert len(rig.show(Marker(90, 150))) == 1  # what is followed may be unsure for a while

@@ -14,7 +14,11 @@ from atlas_hpe_pipelines.tracking.readers import Detector, HandReader
 from atlas_hpe_pipelines.tracking.region import region_from_detection
 from atlas_hpe_pipelines.tracking.tracker import Tracker
 
-__all__ = ["HandFinder"]
+__all__ = ["LEAST_NEW_SCORE", "HandFinder"]
+
+#: A new hand needs joints of this mean score. Presence alone takes a computer mouse or a sleeve for
+#: a hand; their joints scored 0.1 to 0.7 where those of hands scored 0.55 to 1.
+LEAST_NEW_SCORE = 0.4
 
 
 class HandFinder:
@@ -47,6 +51,8 @@ class HandFinder:
         self.broken_frames = 0
         self._reader = reader
         self._detector = detector
+        # Joints of a network without presence are scored by other rules; the reader judges them.
+        self._least_score = LEAST_NEW_SCORE if "presence" in reader.card.decode.outputs else 0.0
         self._tracker = Tracker(max_hands, reader.card.preprocess.crop_scale)
 
     @property
@@ -79,7 +85,7 @@ class HandFinder:
                 break
             region = region_from_detection(detection, scale)
             hand = look_at_new_hand(partial(self._reader.read, frame), region, scale)
-            if hand is not None:
+            if hand is not None and hand.joint_scores.mean() >= self._least_score:
                 self._tracker.add(hand, frame.size_px)
         return detecting_s
 
