@@ -81,7 +81,7 @@ def start_training(
         return None
     # The form that runs again anywhere: a clock does not give the same steps on another machine.
     plan = replace(plan, steps=report.steps, epochs=None, minutes=None)
-    done = {**report.as_dict(), "machine": describe_machine(fabric)}
+    done = {**report.as_dict(), "weights": report.weights.name, "machine": describe_machine(fabric)}
     write_recipe(out, Recipe(network, plan, record, report.started_from), done)
     return report
 

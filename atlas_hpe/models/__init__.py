@@ -17,7 +17,8 @@ __all__ = [
 
 #: Model -> one line about it. The file is ``models/<name>.onnx``, in words ``models/<name>.md``.
 SHIPPED_MODELS: Dict[str, str] = {
-    "hand_landmark": "one hand in a square crop, 2-D, trained by this project",
+    "hand_detector": "hands in a whole picture, for hand_landmark to read",
+    "hand_landmark": "one hand in a square crop: joints, relative depth, side",
 }
 DEFAULT_MODEL = "hand_landmark"
 DEFAULT_DETECTOR = "hand_detector"
