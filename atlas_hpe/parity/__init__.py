@@ -31,7 +31,7 @@ from atlas_hpe.parity.report import (
     parity_figures,
     parity_to_dict,
 )
-from atlas_hpe.parity.rungs import RUNGS, Rung, find_rungs
+from atlas_hpe.parity.rungs import RUNGS, Rung, file_tolerance, find_rungs
 from atlas_hpe.parity.sample import Answer, Sample, ask
 from atlas_hpe.parity.tally import WorstSample
 from atlas_hpe.parity.tolerances import TOLERANCES, Tolerance
@@ -62,6 +62,7 @@ __all__ = [
     "compare",
     "describe_ladder",
     "describe_parity",
+    "file_tolerance",
     "find_rungs",
     "ladder_to_dict",
     "parity_figures",

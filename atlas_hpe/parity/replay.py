@@ -69,7 +69,8 @@ def replay_bundle(
         for answer in bundle.answers():
             from_pictures = _takes_nv12(session.inputs, answer.sample)
             comparison.add(answer, session.run(_feed(session.inputs, answer.sample)))
-    rung = replay_rung(session.backend, from_pictures=from_pictures)
+    precision = "float32" if card is None else card.provenance.precision
+    rung = replay_rung(session.backend, from_pictures=from_pictures, precision=precision)
     parity = comparison.report(TOLERANCES[rung.tolerance], f"{facts.source}, recorded")
     return LadderReport(
         reference=f"{facts.reference} ({facts.reference_kind}, recorded in {Path(path).name})",

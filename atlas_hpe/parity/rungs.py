@@ -7,7 +7,7 @@ from typing import Dict, Tuple
 
 from atlas_hpe.errors import UsageError
 
-__all__ = ["RUNGS", "Rung", "find_rungs", "replay_rung"]
+__all__ = ["RUNGS", "Rung", "file_tolerance", "find_rungs", "replay_rung"]
 
 _EMULATED = "estimated: emulated on this machine, not measured on a board"
 
@@ -70,17 +70,28 @@ def find_rungs(names: str) -> Tuple[str, ...]:
     return tuple(name for name in RUNGS if name in wanted)
 
 
-def replay_rung(backend: str, *, from_pictures: bool) -> Rung:
+def file_tolerance(precision: str) -> str:
+    """Key of ``TOLERANCES`` for a file that ONNX Runtime computes in float32.
+
+    Args:
+        precision: What the file is stored in, ``"float32"`` or ``"float16"``.
+    """
+    return "float16-graph" if precision == "float16" else "float32"
+
+
+def replay_rung(backend: str, *, from_pictures: bool, precision: str = "float32") -> Rung:
     """What a replayed bundle shows, by the back-end that ran it.
 
     Args:
         backend: Name of the runtime's back-end.
         from_pictures: The model was fed NV12 pictures, and normalises them itself.
+        precision: What the model is stored in, as its card says.
     """
     if backend == "acl":
         what, tolerance = "measured on a board, through ACL", "half"
     elif backend == "onnxruntime":
-        what, tolerance = "replayed on this machine through ONNX Runtime, not on a board", "float32"
+        what = "replayed on this machine through ONNX Runtime, not on a board"
+        tolerance = file_tolerance(precision)
     else:
         what = f"replayed on this machine through the back-end '{backend}', not on a board"
         tolerance = "half"

@@ -14,7 +14,14 @@ from torch import nn
 
 from atlas_hpe.card import ModelCard, Provenance, TensorSpec
 from atlas_hpe.errors import DeviceError, ModelFileError
-from atlas_hpe.parity import DecodeJoints, ParityReport, Sample, compare, parity_figures
+from atlas_hpe.parity import (
+    DecodeJoints,
+    ParityReport,
+    Sample,
+    compare,
+    file_tolerance,
+    parity_figures,
+)
 from atlas_hpe.parity.sample import Run
 from atlas_hpe_export.batchnorm import check_finite, freeze, repair_batch_norms
 from atlas_hpe_export.check import CheckReport
@@ -116,7 +123,7 @@ def run_export(job: ExportJob) -> ExportReport:
             card=card,
             decode_joints=job.decode_joints,
             path=job.path,
-            tolerance="float16-graph" if job.precision == "float16" else "float32",
+            tolerance=file_tolerance(job.precision),
         )
     build = _record_build(job, model, captured.frontend, fitted, parity)
     if card is not None:

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from atlas_hpe.errors import CheckFailedError, UsageError
 from atlas_hpe_export.steps import Step
 
-__all__ = ["PRECISIONS", "store_graph"]
+__all__ = ["PRECISIONS", "is_stored_half", "store_graph", "widen_graph"]
 
 #: How a file may hold the graph; ``atc`` computes in float16 by default (ascend.md section 3).
 PRECISIONS = ("float32", "float16")
@@ -51,6 +51,38 @@ def store_graph(model: onnx.ModelProto, precision: str) -> Tuple[onnx.ModelProto
     onnx.checker.check_model(stored, full_check=True)
     why = "weights rounded to 11 bits, as the board's compiler does by default"
     return stored, (Step("float16", "applied", why, count=count),)
+
+
+def is_stored_half(model: onnx.ModelProto) -> bool:
+    """Whether the weights are float16 while the interface is not, as ``store_graph`` leaves it."""
+    infos = (*model.graph.input, *model.graph.output)
+    kinds = {info.type.tensor_type.elem_type for info in infos}
+    stored = {item.data_type for item in model.graph.initializer}
+    return TensorProto.FLOAT16 in stored and TensorProto.FLOAT16 not in kinds
+
+
+def widen_graph(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The float32 graph with the rounded numbers of one that ``store_graph`` made.
+
+    Args:
+        model: A graph for which ``is_stored_half`` holds; left as it is.
+    """
+    widened = onnx.ModelProto()
+    widened.CopyFrom(model)
+    graph = widened.graph
+    del graph.value_info[:]
+    tensors = list(graph.initializer)
+    for node in graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "Constant":
+                tensors.append(attribute.t)
+            if node.op_type == "Cast" and attribute.i == TensorProto.FLOAT16:
+                attribute.i = TensorProto.FLOAT
+    for tensor in tensors:
+        if tensor.data_type == TensorProto.FLOAT16:
+            values = numpy_helper.to_array(tensor).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+    return widened
 
 
 def _halve_constants(graph: onnx.GraphProto, kept: Set[str]) -> int:

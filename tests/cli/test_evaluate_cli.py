@@ -116,7 +116,7 @@ def spoil(folder: Path) -> None:
         (["--data", ".", "--limit", "0"], "--limit"),
         (["--data", ".", "--box-scale", "nan"], "--box-scale"),
         (["--data", ".", "--task", "all"], "--task"),
-        (["--data", ".", "--task", "pipeline"], "pipeline"),
+        (["--data", ".", "--task", "pipeline"], "detector"),
         (["--data", ".", "--task", "pipeline", "--detector", "hand.onnx"], "fit 'letterbox'"),
         (["--data", ".", "--backend", "npu"], "no back-end 'npu'"),
         (["--data", ".", "--out", "taken"], "not a folder"),

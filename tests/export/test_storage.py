@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,9 @@ ort = pytest.importorskip("onnxruntime")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from atlas_hpe.errors import CheckFailedError, UsageError  # noqa: E402
-from atlas_hpe_export.storage import store_graph  # noqa: E402
+from atlas_hpe_export import run_ladder  # noqa: E402
+from atlas_hpe_export.parity.half_precision import emulate_half  # noqa: E402
+from atlas_hpe_export.storage import is_stored_half, store_graph, widen_graph  # noqa: E402
 
 
 def _network(scale: float = 0.1) -> onnx.ModelProto:
@@ -114,3 +118,32 @@ def test_a_graph_inside_a_node_is_refused() -> None:
 def test_an_unknown_precision_lists_the_known_ones() -> None:
     with pytest.raises(UsageError, match="float32, float16"):
         store_graph(_network(), "int8")
+
+
+def test_a_float16_graph_widens_to_the_same_rounded_numbers() -> None:
+    stored, _ = store_graph(_network(), "float16")
+    widened = widen_graph(stored)
+    assert is_stored_half(stored) and not is_stored_half(widened)
+    assert {item.data_type for item in widened.graph.initializer} == {TensorProto.FLOAT}
+    x = np.random.default_rng(1).standard_normal((1, 3, 8, 8)).astype(np.float32)
+    for before, after in zip(_run(stored, x), _run(widened, x)):
+        np.testing.assert_allclose(after, before, atol=1e-6)
+
+
+def test_half_precision_of_a_float16_file_is_that_of_the_float32_file() -> None:
+    model = _network()
+    stored, _ = store_graph(model, "float16")
+    x = np.random.default_rng(1).standard_normal((1, 3, 8, 8)).astype(np.float32)
+    expected, found = _run(emulate_half(model), x), _run(emulate_half(stored), x)
+    for want, got in zip(expected, found):
+        np.testing.assert_array_equal(got, want)
+    assert any((got != plain).any() for got, plain in zip(found, _run(stored, x)))
+
+
+def test_the_ladder_allows_a_float16_file_its_rounding(tmp_path: Path) -> None:
+    full, half = tmp_path / "full.onnx", tmp_path / "half.onnx"
+    onnx.save(_network(scale=0.5), str(full))
+    onnx.save(store_graph(_network(scale=0.5), "float16")[0], str(half))
+    assert run_ladder(half, full, rungs=["onnx"]).passed
+    onnx.save(store_graph(_network(scale=0.6), "float16")[0], str(half))
+    assert not run_ladder(half, full, rungs=["onnx"]).passed

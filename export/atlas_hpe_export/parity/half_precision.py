@@ -34,6 +34,7 @@ from onnx import TensorProto, helper, inliner, numpy_helper
 from atlas_hpe.errors import ModelFileError
 from atlas_hpe_export.model_file import read_tensor
 from atlas_hpe_export.parity.intermediates import infer_graph
+from atlas_hpe_export.storage import is_stored_half, widen_graph
 
 __all__ = ["emulate_half"]
 
@@ -58,6 +59,8 @@ def emulate_half(model: onnx.ModelProto) -> onnx.ModelProto:
         ModelFileError: Weights in other files, sparse or damaged ones, or an operator whose output
             type ONNX does not know.
     """
+    if is_stored_half(model):
+        model = widen_graph(model)
     if model.functions:
         model = inliner.inline_local_functions(model)
     rounded = onnx.ModelProto()
