@@ -85,7 +85,7 @@ def test_figures_count_misses_inventions_and_turns() -> None:
             Detection(Box(18, 20, 20, 20), 0.9, math.radians(30)),  # overlap 12 / 28
             Detection(Box(40, 40, 10, 10), 0.95, 0.0),
         ],
-        [Detection(Box(10, 20, 20, 20), 0.3, 0.0)],  # below the threshold
+        [Detection(Box(10, 20, 20, 20), 0.2, 0.0)],  # below the threshold
     ]
     quality = measure_detector(found, scenes)
     assert (quality.found_30, quality.found_50) == (0.5, 0.0)
