@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from atlas_hpe.card import DecodeSpec, PreprocessSpec, TensorSpec
-from atlas_hpe.nets.hand_landmark import MEAN_RGB, STD_RGB, Residual
+from atlas_hpe.nets.blocks import Residual, conv_bn_relu
+from atlas_hpe.nets.hand_landmark import MEAN_RGB, STD_RGB
 from atlas_hpe.nets.spec import NetworkSpec
 
 __all__ = [
@@ -45,16 +46,6 @@ class RawDetections(NamedTuple):
     direction: Tensor
 
 
-def _conv_bn_relu(
-    in_channels: int, out_channels: int, kernel: int = 3, stride: int = 1
-) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, bias=False),
-        nn.BatchNorm2d(out_channels),
-        nn.ReLU(inplace=True),
-    )
-
-
 class HandDetector(nn.Module):
     """A picture -> one map of scores, boxes and directions.
 
@@ -66,15 +57,15 @@ class HandDetector(nn.Module):
         super().__init__()
         stem, quarter, fine, middle, coarse = widths
         self.stem = nn.Sequential(
-            _conv_bn_relu(3, stem, stride=2), _conv_bn_relu(stem, quarter, stride=2)
+            conv_bn_relu(3, stem, stride=2), conv_bn_relu(stem, quarter, stride=2)
         )
-        self.down_fine = nn.Sequential(_conv_bn_relu(quarter, fine, stride=2), Residual(fine))
-        self.down_middle = nn.Sequential(_conv_bn_relu(fine, middle, stride=2), Residual(middle))
-        self.down_coarse = nn.Sequential(_conv_bn_relu(middle, coarse, stride=2), Residual(coarse))
-        self.reduce_coarse = _conv_bn_relu(coarse, middle, kernel=1)
+        self.down_fine = nn.Sequential(conv_bn_relu(quarter, fine, stride=2), Residual(fine))
+        self.down_middle = nn.Sequential(conv_bn_relu(fine, middle, stride=2), Residual(middle))
+        self.down_coarse = nn.Sequential(conv_bn_relu(middle, coarse, stride=2), Residual(coarse))
+        self.reduce_coarse = conv_bn_relu(coarse, middle, kernel=1)
         self.up_middle = Residual(middle)
-        self.reduce_middle = _conv_bn_relu(middle, fine, kernel=1)
-        self.up_fine = _conv_bn_relu(fine, fine)
+        self.reduce_middle = conv_bn_relu(middle, fine, kernel=1)
+        self.up_fine = conv_bn_relu(fine, fine)
         self.score = nn.Conv2d(fine, 1, 1)
         self.box = nn.Conv2d(fine, 4, 1)
         self.direction = nn.Conv2d(fine, 2, 1)

@@ -9,7 +9,7 @@ precision. Only operators with a plain opset-11 form are used.
 
 from __future__ import annotations
 
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import NamedTuple, Sequence, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from atlas_hpe.card import DecodeSpec, PreprocessSpec, TensorSpec
 from atlas_hpe.hands import NUM_JOINTS
+from atlas_hpe.nets.blocks import Residual, conv_bn_relu
 from atlas_hpe.nets.spec import NetworkSpec
 
 __all__ = [
@@ -28,7 +29,6 @@ __all__ = [
     "Features",
     "HandLandmark",
     "RawLandmarks",
-    "Residual",
     "hand_landmark",
 ]
 
@@ -62,37 +62,6 @@ class RawLandmarks(NamedTuple):
     right_logits: Tensor
 
 
-def _conv_bn(in_channels: int, out_channels: int, kernel: int, stride: int = 1) -> List[nn.Module]:
-    conv = nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, bias=False)
-    return [conv, nn.BatchNorm2d(out_channels)]
-
-
-def _conv_bn_relu(
-    in_channels: int, out_channels: int, kernel: int = 3, stride: int = 1
-) -> nn.Sequential:
-    return nn.Sequential(
-        *_conv_bn(in_channels, out_channels, kernel, stride), nn.ReLU(inplace=True)
-    )
-
-
-class Residual(nn.Module):
-    """relu(x + bn(conv3x3(relu(bn(conv3x3(x)))))), same width in and out."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            *_conv_bn(channels, channels, 3),
-            nn.ReLU(inplace=True),
-            *_conv_bn(channels, channels, 3),
-        )
-        self.relu = nn.ReLU(inplace=True)
-
-    def forward(self, image: Tensor) -> Tensor:
-        """(N, C, H, W) -> (N, C, H, W)."""
-        out: Tensor = self.relu(image + self.body(image))
-        return out
-
-
 def _grid(size: int) -> Tensor:
     """Centres of size x size cells in [0, 1], row-major: (size * size, 2) as x, y."""
     centres = (torch.arange(size, dtype=torch.float32) + 0.5) / size
@@ -120,21 +89,21 @@ class HandLandmark(nn.Module):
         super().__init__()
         stem, fine, middle, coarse = widths
         self.stem = nn.Sequential(
-            _conv_bn_relu(3, stem, stride=2),
-            _conv_bn_relu(stem, fine, stride=2),
-            _conv_bn_relu(fine, fine),
+            conv_bn_relu(3, stem, stride=2),
+            conv_bn_relu(stem, fine, stride=2),
+            conv_bn_relu(fine, fine),
         )
         self.down_middle = nn.Sequential(
-            _conv_bn_relu(fine, middle, stride=2),
+            conv_bn_relu(fine, middle, stride=2),
             *[Residual(middle) for _ in range(middle_blocks)],
         )
         self.down_coarse = nn.Sequential(
-            _conv_bn_relu(middle, coarse, stride=2),
+            conv_bn_relu(middle, coarse, stride=2),
             *[Residual(coarse) for _ in range(coarse_blocks)],
         )
-        self.reduce_coarse = _conv_bn_relu(coarse, middle, kernel=1)
+        self.reduce_coarse = conv_bn_relu(coarse, middle, kernel=1)
         self.up_middle = Residual(middle)
-        self.reduce_middle = _conv_bn_relu(middle, fine, kernel=1)
+        self.reduce_middle = conv_bn_relu(middle, fine, kernel=1)
         self.up_fine = Residual(fine)
         self.heat = nn.Conv2d(fine, NUM_JOINTS, 1)
         self.score_global = nn.Linear(coarse, fine)
