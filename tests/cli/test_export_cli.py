@@ -96,3 +96,15 @@ def test_a_hostile_checkpoint_is_one_clear_error_and_no_file(tmp_path: Path) -> 
     assert done.returncode == 2
     assert done.stderr.startswith("error: the file is nothing that an export starts from\n")
     assert names_in(tmp_path) == ["clip.pt"]
+
+
+@pytest.mark.slow
+def test_the_next_command_after_a_detector_uses_it_as_one(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    from atlas_hpe.nets.hand_detector import hand_detector
+
+    torch.save(hand_detector().state_dict(), tmp_path / "eye.pt")
+    done = run(tmp_path, "export", "eye.pt", "--arch", "hand_detector", "--out", "eye.onnx")
+    assert done.returncode == 0, done.stderr
+    assert "run VIDEO --detector eye.onnx" in done.stderr

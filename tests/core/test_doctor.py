@@ -59,3 +59,12 @@ def test_a_library_without_metadata_has_an_unknown_version(
     examine_machine()  # loads what it needs before the path is gone
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     assert found_torch() == Finding("torch", present=True, text="unknown version")
+
+
+def test_training_on_an_old_python_is_sent_to_a_newer_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    from atlas_hpe import doctor
+
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(doctor.sys, "version_info", (3, 9))
+    finding = doctor._examine_library("lightning_fabric", "lightning-fabric", "train", "train")
+    assert finding.fix == "train on a machine with Python 3.10 or newer"

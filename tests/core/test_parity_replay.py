@@ -199,3 +199,13 @@ def test_a_damaged_bundle_is_refused_before_the_model_runs(tmp_path: Path) -> No
     with pytest.raises(InputError, match="can't be used"):
         replay(tmp_path / "b.npz", session)
     assert session.fed == []
+
+
+def test_a_float16_file_is_allowed_its_rounding_in_a_replay(bundle: Path) -> None:
+    limits = []
+    for precision in ("float32", "float16"):
+        card = replace(CARD, provenance=replace(CARD.provenance, precision=precision))
+        session = FakeSession(lambda feeds: {"y": feeds["y"]})
+        report = replay_bundle(bundle, session, model="net.onnx", card=card)
+        limits.append(report.rungs[0].parity.tensor_limit)
+    assert limits == [TOLERANCES["float32"].tensor, TOLERANCES["float16-graph"].tensor]

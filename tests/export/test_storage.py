@@ -13,6 +13,7 @@ ort = pytest.importorskip("onnxruntime")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from atlas_hpe.errors import CheckFailedError, UsageError  # noqa: E402
+from atlas_hpe.parity import TOLERANCES  # noqa: E402
 from atlas_hpe_export import run_ladder  # noqa: E402
 from atlas_hpe_export.parity.half_precision import emulate_half  # noqa: E402
 from atlas_hpe_export.storage import is_stored_half, store_graph, widen_graph  # noqa: E402
@@ -140,10 +141,13 @@ def test_half_precision_of_a_float16_file_is_that_of_the_float32_file() -> None:
     assert any((got != plain).any() for got, plain in zip(found, _run(stored, x)))
 
 
-def test_the_ladder_allows_a_float16_file_its_rounding(tmp_path: Path) -> None:
+def test_the_ladder_allows_a_float16_file_its_rounding_and_a_float32_file_none(
+    tmp_path: Path,
+) -> None:
     full, half = tmp_path / "full.onnx", tmp_path / "half.onnx"
-    onnx.save(_network(scale=0.5), str(full))
-    onnx.save(store_graph(_network(scale=0.5), "float16")[0], str(half))
-    assert run_ladder(half, full, rungs=["onnx"]).passed
-    onnx.save(store_graph(_network(scale=0.6), "float16")[0], str(half))
-    assert not run_ladder(half, full, rungs=["onnx"]).passed
+    onnx.save(_network(), str(full))
+    onnx.save(store_graph(_network(), "float16")[0], str(half))
+    for path, tolerance in ((full, "float32"), (half, "float16-graph")):
+        report = run_ladder(path, full, rungs=["onnx"])
+        assert report.passed
+        assert report.rungs[0].parity.tensor_limit == TOLERANCES[tolerance].tensor

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
@@ -96,3 +97,18 @@ def test_the_shared_set_loads_whole(shared_data: Path) -> None:
     negatives = load_negatives(shared_data / "pseudo")
     assert len(negatives) > 500 and all(picture.image.shape[2] == 3 for picture in negatives)
     assert cv2.mean(negatives[0].image)[0] > 0
+
+
+def test_depth_comes_from_millimetres_that_look_like_the_picture(tmp_path: Path) -> None:
+    hands = write_stick_set(tmp_path)
+    index = tmp_path / "crops.json"
+    document = json.loads(index.read_text())
+    rng = np.random.default_rng(0)
+    depth = np.linspace(0, 30, 21)
+    for item, hand in zip(document["items"][:2], hands):
+        item["world_mm"] = np.column_stack((2.0 * hand.joints_px, 2.0 * depth + 7)).tolist()
+    rng.shuffle(document["items"][1]["world_mm"])
+    index.write_text(json.dumps(document))
+    known, scrambled, unlabelled = load_crops(tmp_path)[:3]
+    assert known.depth_px == pytest.approx(depth, abs=0.1)
+    assert scrambled.depth_px is None and unlabelled.depth_px is None
