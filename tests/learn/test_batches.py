@@ -9,7 +9,7 @@ from learn_fakes import stick_hand, stick_hands, stick_mixture
 
 from atlas_hpe.learn.augment.scene import SceneRange
 from atlas_hpe.learn.data.hand_images import EmptyImage, HandImage, source_weights
-from atlas_hpe.learn.landmark.batches import Mixture, Pool, make_batch
+from atlas_hpe.learn.landmark.batches import Mixture, Pool, _hand_free_crop, make_batch
 
 
 def test_a_batch_follows_from_seed_and_step() -> None:
@@ -24,6 +24,16 @@ def test_a_batch_holds_the_share_of_negatives() -> None:
     assert (batch.has_hand == 0).sum() == 9
     assert (batch.right[batch.has_hand == 0] == 0.5).all()
     assert (batch.joints[batch.has_hand == 0] == 0).all()
+
+
+def test_about_half_of_the_hand_free_crops_hold_things() -> None:
+    wall = EmptyImage(np.full((128, 128, 3), 90, np.uint8), np.zeros((0, 4), np.float32), "wall")
+    mixture = Mixture([Pool(stick_hands(2), 1.0)], [wall])
+    crops = [_hand_free_crop(np.random.default_rng(seed), mixture) for seed in range(120)]
+    # Edges tell: light, noise and blur alone leave a wall smooth.
+    smooth = [cv2.GaussianBlur(crop, (0, 0), 3).astype(float) for crop in crops]
+    edges = [max(np.ptp(crop, axis=(0, 1))) > 60 for crop in smooth]
+    assert 25 < sum(edges) < 95
 
 
 def test_depth_is_scaled_with_the_picture_and_unknown_where_nobody_knows() -> None:

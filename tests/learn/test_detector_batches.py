@@ -157,6 +157,33 @@ def test_a_pasted_hand_lies_where_its_label_says_and_beside_the_others(seed: int
     assert (low > there.max(axis=0)).any() or (high < there.min(axis=0)).any()
 
 
+def test_of_a_hand_with_a_mask_mostly_the_mask_is_pasted() -> None:
+    crop = np.full((120, 120, 3), CODE_BGR, np.uint8)  # red all around a white disc
+    cv2.circle(crop, (60, 60), 30, (255, 255, 255), -1)
+    mask = np.zeros((60, 60), np.uint8)
+    cv2.circle(mask, (30, 30), 14, 255, -1)
+    joints = hand_at(60, 60, 70).astype(np.float32)
+    black = Canvas(np.zeros((256, 256, 3), np.uint8), [])
+
+    def clean_pastes(scene: Scene) -> int:
+        count = 0
+        for seed in range(60):
+            image = paste_hand(np.random.default_rng(seed), black, scene, WHOLE, 0.5).image
+            red = (image[..., 2].astype(int) - image[..., 1] > 120).sum()
+            count += red < 0.05 * (image > 60).any(axis=2).sum()
+        return count
+
+    outlined = clean_pastes(Scene(crop, joints[None], "c"))
+    assert clean_pastes(Scene(crop, joints[None], "c", mask)) > outlined + 10
+
+
+def test_things_lie_in_pictures_without_hands_only_half_the_time() -> None:
+    flat = np.full((64, 64, 3), 90, np.uint8)
+    rng = np.random.default_rng(0)
+    changed = sum(bool((batches._add_things(rng, flat) != flat).any()) for _ in range(100))
+    assert 30 < changed < 70
+
+
 def test_where_there_is_no_room_no_hand_is_pasted(data: DetectorData) -> None:
     canvas = Canvas(np.zeros((256, 256, 3), np.uint8), [hand_at(128, 128, 500)])
     done = paste_hand(np.random.default_rng(0), canvas, data.crops.scenes[0], WHOLE, 0.4)

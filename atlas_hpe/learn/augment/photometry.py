@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Optional
+from typing import Optional, Tuple
 
 import cv2
 import numpy as np
 
-__all__ = ["degrade", "draw_texture", "occlude", "recolour", "vary_colour"]
+__all__ = ["add_thing", "degrade", "draw_texture", "occlude", "recolour", "vary_colour"]
 
 _RAMP = np.arange(256, dtype=np.float32) / 255.0
 
@@ -54,7 +54,7 @@ def _uneven_light(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
 
 
 def _motion_blur(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
-    size = int(rng.integers(3, 15))
+    size = int(rng.integers(3, 19))
     kernel = np.zeros((size, size), np.float32)
     angle = rng.uniform(0, np.pi)
     reach = (size - 1) / 2.0
@@ -68,9 +68,9 @@ def degrade(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """At most a few of: blur, motion blur, low resolution, sensor noise, JPEG blocks."""
     size_px = image.shape[0]
     draw = rng.random(5)
-    if draw[0] < 0.12:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 2.2))
-    elif draw[0] < 0.24:
+    if draw[0] < 0.15:
+        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 2.6))
+    elif draw[0] < 0.32:
         image = _motion_blur(rng, image)
     if draw[1] < 0.2:
         small = int(size_px * rng.uniform(0.25, 0.8))
@@ -119,3 +119,42 @@ def draw_texture(rng: np.random.Generator, size_px: int) -> np.ndarray:
     coarse = rng.integers(0, 256, (cells, cells, 3)).astype(np.uint8)
     way = cv2.INTER_CUBIC if rng.random() < 0.7 else cv2.INTER_NEAREST
     return cv2.resize(coarse, (size_px, size_px), interpolation=way)
+
+
+def add_thing(
+    rng: np.random.Generator, image: np.ndarray, reach: Tuple[float, float]
+) -> np.ndarray:
+    """Put something that is no hand into a picture: a shaded disc, block or bar, some like skin.
+
+    Args:
+        rng: source of all choices.
+        image: (S, S, 3) BGR uint8; it is not changed.
+        reach: least and largest half-axis as a share of the side.
+    """
+    size_px = image.shape[0]
+    centre = rng.uniform(0.1, 0.9, 2) * size_px
+    low, high = np.log(reach)
+    half = np.maximum(1.0, np.exp(rng.uniform(low, high, 2)) * size_px)
+    angle = float(rng.uniform(0.0, 180.0))
+    mask = np.zeros((size_px, size_px), np.uint8)
+    if rng.random() < 0.5:
+        cv2.ellipse(mask, (tuple(centre), tuple(2.0 * half), angle), 255, -1)
+    else:
+        corners = cv2.boxPoints((tuple(centre), tuple(2.0 * half), angle))
+        cv2.fillConvexPoly(mask, corners.astype(np.int32), 255)
+    alpha = cv2.GaussianBlur(mask, (0, 0), rng.uniform(0.5, 2.0)).astype(np.float32) / 255.0
+    direction = rng.normal(0.0, 1.0, 2)
+    along = np.arange(size_px) - size_px / 2.0
+    ramp = direction[0] * along[None, :] + direction[1] * along[:, None]
+    shade = 1.0 + rng.uniform(0.0, 0.5) * np.clip(ramp / (2.0 * half.max()), -1.0, 1.0)
+    colour = _skin(rng) if rng.random() < 0.4 else rng.uniform(0.0, 255.0, 3)
+    front = np.clip(shade[:, :, None] * colour, 0.0, 255.0)
+    mixed: np.ndarray = (image + (front - image) * alpha[:, :, None]).astype(np.uint8)
+    return mixed
+
+
+def _skin(rng: np.random.Generator) -> np.ndarray:
+    """A colour that skin may have, BGR: red over green over blue, dark to bright."""
+    red = rng.uniform(60.0, 250.0)
+    green = red * rng.uniform(0.55, 0.85)
+    return np.array([green * rng.uniform(0.6, 0.95), green, red])

@@ -9,7 +9,7 @@ from typing import Dict, List, Tuple
 
 import numpy as np
 
-from atlas_hpe.learn.augment.photometry import degrade, vary_colour
+from atlas_hpe.learn.augment.photometry import add_thing, degrade, vary_colour
 from atlas_hpe.learn.detector.compose import Canvas, Window, draw_empty, paste_hand, view_scene
 from atlas_hpe.learn.detector.data import DetectorData
 from atlas_hpe.learn.detector.labels import Labels, Part, label_hands
@@ -22,6 +22,8 @@ __all__ = ["make_batch", "make_picture"]
 # Shares of what a picture shows; the rest holds no hand.
 _FRAME, _CROP, _PASTED = 0.4, 0.18, 0.28
 _MORE_ON_FRAME, _DRAWN, _MOSAIC = 0.2, 0.25, 0.12
+# Half-axes of things that are no hands, as shares of the side: as small and as large as hands.
+_THING_REACH = (0.02, 0.25)
 _BORDER_BGR = np.round(MEAN_RGB[::-1]).astype(np.uint8)
 # Width over height of what cameras give.
 _ASPECTS = (16 / 9, 4 / 3, 1.0, 3 / 4, 9 / 16)
@@ -47,6 +49,13 @@ def _paste(
     return canvas
 
 
+def _add_things(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
+    """Up to four things that are no hands, in half of the pictures."""
+    for _ in range(int(rng.integers(1, 5)) if rng.random() < 0.5 else 0):
+        image = add_thing(rng, image, _THING_REACH)
+    return image
+
+
 def _compose(rng: np.random.Generator, data: DetectorData, window: Window, size_px: int) -> Canvas:
     draw = rng.random()
     if draw < _FRAME:
@@ -54,7 +63,7 @@ def _compose(rng: np.random.Generator, data: DetectorData, window: Window, size_
         return _paste(rng, data, canvas, window, 1) if rng.random() < _MORE_ON_FRAME else canvas
     if draw < _FRAME + _CROP:
         return view_scene(rng, data.crops.draw(rng), window, size_px)
-    canvas = Canvas(draw_empty(rng, data, window, size_px), [])
+    canvas = Canvas(_add_things(rng, draw_empty(rng, data, window, size_px)), [])
     return _paste(rng, data, canvas, window, 3) if draw < _FRAME + _CROP + _PASTED else canvas
 
 

@@ -44,8 +44,8 @@ class Canvas:
 
 
 def _turn(rng: np.random.Generator) -> float:
-    """Mostly within 30 degrees; any angle for one in four."""
-    if rng.random() < 0.25:
+    """Within 30 degrees, or any angle for one in two: hands hang, and are seen from above."""
+    if rng.random() < 0.5:
         return float(rng.uniform(-np.pi, np.pi))
     return float(np.deg2rad(np.clip(rng.normal(0.0, 13.0), -30.0, 30.0)))
 
@@ -188,7 +188,11 @@ def paste_hand(
     inside = _warp(np.full((height, width), 255, np.uint8), local, (wide, high_px), 0)
     draw = rng.random()
     if draw < 0.85:
-        outline = hand_mask(joints - first, max(wide, high_px))
+        if crop.mask is not None and rng.random() < 0.7:
+            mask = cv2.resize(crop.mask, (width, height), interpolation=cv2.INTER_LINEAR)
+            outline = _warp(mask, local, (wide, high_px), cv2.BORDER_CONSTANT)
+        else:
+            outline = hand_mask(joints - first, max(wide, high_px))
         if draw < 0.55:
             _forearm(outline, joints - first, scale * side)
         inside = np.minimum(inside, outline[:high_px, :wide])

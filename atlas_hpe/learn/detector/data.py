@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
 from atlas_hpe.errors import InputError
+from atlas_hpe.learn.data.cutout import with_cutouts
 from atlas_hpe.learn.data.drawn_hands import cached_drawn_hands
 from atlas_hpe.learn.data.hand_images import (
     EmptyImage,
@@ -31,11 +32,13 @@ class Scene:
         image: (H, W, 3) BGR uint8.
         joints_px: (K, 21, 2) float32, continuous pixels of `image`, hand21 order.
         source: name of the collection.
+        mask: which part of the picture is its one hand, as `HandImage` has it; None where unknown.
     """
 
     image: np.ndarray
     joints_px: np.ndarray
     source: str
+    mask: Optional[np.ndarray] = None
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def load_scenes(folder: Path) -> List[Scene]:
 
 
 def _as_scene(hand: HandImage) -> Scene:
-    return Scene(hand.image, hand.joints_px[None], hand.source)
+    return Scene(hand.image, hand.joints_px[None], hand.source, hand.mask)
 
 
 def load_detector_data(
@@ -124,7 +127,7 @@ def load_detector_data(
     """
     scenes, crops, negatives = load_scenes(folder), load_crops(folder), load_negatives(folder)
     frames = [scene for scene in scenes if scene.source not in leave_out]
-    hands = [_as_scene(hand) for hand in crops if hand.source not in leave_out]
+    hands = [hand for hand in crops if hand.source not in leave_out]
     empty = [picture for picture in negatives if picture.source not in leave_out]
     if not (frames and hands and empty):
         raise InputError(
@@ -132,10 +135,12 @@ def load_detector_data(
             where=folder,
             fix="leave fewer sources out",
         )
+    left_out = "_without_" + "_".join(sorted(leave_out)) if leave_out else ""
+    hands = with_cutouts(hands, cache / f"detector_cutouts{left_out}.npz")
     renders = cached_drawn_hands(cache, drawn, seed, empty) if drawn else []
     return DetectorData(
         frames=ScenePool(frames),
-        crops=ScenePool(hands),
+        crops=ScenePool([_as_scene(hand) for hand in hands]),
         drawn=ScenePool([_as_scene(hand) for hand in renders]),
         empty=empty,
         held_out=(

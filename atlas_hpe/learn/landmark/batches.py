@@ -13,7 +13,7 @@ import numpy as np
 
 from atlas_hpe.errors import InputError
 from atlas_hpe.hands import NUM_JOINTS
-from atlas_hpe.learn.augment.photometry import degrade, draw_texture, vary_colour
+from atlas_hpe.learn.augment.photometry import add_thing, degrade, draw_texture, vary_colour
 from atlas_hpe.learn.augment.scene import HandView, SceneRange, draw_scene
 from atlas_hpe.learn.augment.warp import crop_affine, warp_image
 from atlas_hpe.learn.data.hand_images import EmptyImage, HandImage, source_weights
@@ -77,6 +77,19 @@ class Mixture:
     negative_share: float = 0.18
     size_px: int = 128
     span: SceneRange = field(default_factory=SceneRange)
+
+
+# Half-axes of the things in hand-free crops, as shares of the side: as large as a hand would be.
+_THING_REACH = (0.06, 0.45)
+
+
+def _hand_free_crop(rng: np.random.Generator, mixture: Mixture) -> np.ndarray:
+    """A picture for the class "no hand": a cut, half of them with things where hands would be."""
+    image = _hand_free_cut(rng, mixture)
+    if rng.random() < 0.5:
+        for _ in range(int(rng.integers(1, 4))):
+            image = add_thing(rng, image, _THING_REACH)
+    return _finish(rng, image)
 
 
 def _hand_free_cut(rng: np.random.Generator, mixture: Mixture) -> np.ndarray:
@@ -151,6 +164,6 @@ def make_batch(
             right[index], has_hand[index] = view.right, 1.0
             depth[index] = np.nan if view.depth is None else view.depth
         else:
-            image = _finish(rng, _hand_free_cut(rng, mixture))
+            image = _hand_free_crop(rng, mixture)
         images[index] = image[:, :, ::-1]
     return Batch(images, joints, depth, has_hand, right)
