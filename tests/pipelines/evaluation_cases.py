@@ -113,6 +113,8 @@ class Knower:
         shown = [apply_affine(to_input, truth + self.off) for truth in self.truths]
         nearest = min(shown, key=lambda joints: np.abs(joints.mean(axis=0) - middle).sum())
         presence, right = (np.full((1, 1), value, np.float32) for value in self.answer)
+        if np.linalg.det(to_input[:, :2]) < 0:  # shown its mirror image
+            right = 1 - right
         joints = (nearest / SIZE_PX)[None].astype(np.float32)
         return {"joints": joints, "presence": presence, "handedness": right}
 

@@ -1,7 +1,8 @@
-"""Hands that are two coloured dots, and networks that read them: the answers are known exactly.
+"""Hands that are three coloured dots, and networks that read them: the answers are known exactly.
 
-A hand is a dot on the wrist and one on the base of the middle finger, in the two colours of its
-kind; the other joints follow from a template. Kind 0 is a right hand, kind 1 a left one.
+A hand is a dot on the wrist, one on the base of the middle finger and one on the thumb, in the
+three colours of its kind; the other joints follow from a template. Kind 0 is a right hand, kind 1 a
+left one; in a mirror the thumb is on the other side, and the one looks like the other.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ SIZE_PX = (320, 240)
 CROP_PX = 64
 DETECTOR_PX = 128
 CELLS = 16
-#: RGB of wrist and middle base, per kind.
-COLOURS = (((255, 0, 0), (0, 255, 0)), ((255, 0, 255), (0, 255, 255)))
+#: RGB of wrist, middle base and thumb, per kind.
+COLOURS = (((255, 0, 0), (0, 255, 0), (0, 0, 255)), ((255, 0, 255), (0, 255, 255), (255, 255, 0)))
+_DOTS = [0, 9, 3]
 _LANDMARK = {
     "joints": (1, 21, 2),
     "score": (1, 21),
@@ -45,10 +47,12 @@ def template() -> np.ndarray:
     return np.array(joints)
 
 
-def hand_joints(wrist: np.ndarray, base: np.ndarray) -> np.ndarray:
+def hand_joints(wrist: np.ndarray, base: np.ndarray, mirrored: bool = False) -> np.ndarray:
     """(21, 2) joints of the hand with these two."""
     x, y = -(base - wrist)  # the template's base is at (0, -1)
-    return wrist + template() @ np.array([[y, -x], [x, y]])
+    upright = template() * (-1.0 if mirrored else 1.0, 1.0)
+    joints: np.ndarray = wrist + upright @ np.array([[y, -x], [x, y]])
+    return joints
 
 
 @dataclass(frozen=True)
@@ -72,24 +76,29 @@ def draw(markers: Sequence[Marker], index: int = 0, size_px: Tuple[int, int] = S
     image = np.zeros((size_px[1], size_px[0], 3), np.uint8)
     for marker in markers:
         joints, radius = marker.joints(), round(0.25 * marker.palm_px * 16)
-        for joint, colour in zip(joints[[0, 9]], COLOURS[marker.kind]):
+        for joint, colour in reversed(list(zip(joints[_DOTS], COLOURS[marker.kind]))):
             x, y = np.round((joint - 0.5) * 16).astype(int).tolist()
             cv2.circle(image, (x, y), radius, colour[::-1], -1, cv2.LINE_AA, 4)
     return Frame(index, index / 30, image)
 
 
-def _find_dots(picture: np.ndarray) -> List[Tuple[int, np.ndarray, np.ndarray]]:
-    """Kind, wrist and base of each hand in an (H, W, 3) RGB picture, in its pixels."""
+def _find_hands(picture: np.ndarray) -> List[Tuple[int, np.ndarray]]:
+    """Kind and joints of each hand in an (H, W, 3) RGB picture, in its pixels."""
     found = []
-    for kind, colours in enumerate(COLOURS):
-        ends: List[np.ndarray] = []
-        for colour in colours:
-            rows, columns = np.nonzero(((picture > 128) == (np.array(colour) > 128)).all(axis=2))
-            if len(rows) >= 3:
-                ends.append(np.array([columns.mean() + 0.5, rows.mean() + 0.5]))
-        if len(ends) == 2:
-            found.append((kind, ends[0], ends[1]))
+    for drawn_kind, colours in enumerate(COLOURS):
+        wrist, base, thumb = (_find_dot(picture, colour) for colour in colours)
+        if wrist is None or base is None:
+            continue
+        palm, side = base - wrist, np.zeros(2) if thumb is None else thumb - wrist
+        mirrored = bool(palm[0] * side[1] - palm[1] * side[0] > 0)
+        kind = 1 - drawn_kind if mirrored else drawn_kind
+        found.append((kind, hand_joints(wrist, base, mirrored)))
     return found
+
+
+def _find_dot(picture: np.ndarray, colour: Tuple[int, int, int]) -> Optional[np.ndarray]:
+    rows, columns = np.nonzero(((picture > 128) == (np.array(colour) > 128)).all(axis=2))
+    return np.array([columns.mean() + 0.5, rows.mean() + 0.5]) if len(rows) >= 3 else None
 
 
 def _picture(feeds: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -112,9 +121,7 @@ class LandmarkSession:
     def run(self, feeds: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
         self.runs += 1
         outputs = {name: np.zeros(shape, np.float32) for name, shape in _LANDMARK.items()}
-        hands = [
-            (kind, hand_joints(wrist, base)) for kind, wrist, base in _find_dots(_picture(feeds))
-        ]
+        hands = _find_hands(_picture(feeds))
         if hands:
             kind, joints = min(
                 hands, key=lambda hand: np.linalg.norm(hand[1].mean(axis=0) - CROP_PX / 2)
@@ -143,9 +150,9 @@ class DetectorSession:
     def run(self, feeds: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
         self.runs += 1
         outputs = {name: np.zeros(shape, np.float32) for name, shape in _MAPS.items()}
-        hands = [] if self.blind else _find_dots(_picture(feeds))
-        for _, wrist, base in hands:
-            joints = hand_joints(wrist, base)
+        hands = [] if self.blind else _find_hands(_picture(feeds))
+        for _, joints in hands:
+            wrist, base = joints[0], joints[9]
             low, high = joints.min(axis=0), joints.max(axis=0)
             centre = (low + high) / 2 / DETECTOR_PX * CELLS
             column, row = np.clip(centre.astype(int), 0, CELLS - 1)

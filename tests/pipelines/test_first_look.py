@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import List, Optional
 
 import numpy as np
@@ -20,6 +20,7 @@ CROP_SCALE = 1.5
 class _Answer:
     joints: np.ndarray
     joint_scores: np.ndarray
+    handedness: Optional[str] = None
 
 
 def _upright_joints() -> np.ndarray:
@@ -29,11 +30,16 @@ def _upright_joints() -> np.ndarray:
     return joints
 
 
+def _mean(one: _Answer, other: _Answer) -> _Answer:
+    return replace(one, joints=(one.joints + other.joints) / 2)
+
+
 @dataclass
 class _Network:
     """Sees a hand that is turned by `turn_deg`; the more it stands upright, the surer."""
 
     turn_deg: float
+    side: Optional[str] = None
     joints: np.ndarray = field(default_factory=_upright_joints)
     looks: List[Region] = field(default_factory=list)
     blind_at: Optional[int] = None
@@ -51,11 +57,14 @@ class _Network:
         off = abs(turn_between(region.angle_rad, math.radians(self.turn_deg)))
         # Far from upright it errs, and it knows.
         wrong = np.full(2, 60.0 * max(0.0, off - 1.0))
-        return _Answer(self.true_joints() + wrong, np.full(21, 1.0 - off / math.pi))
+        skewed = 4.0 if region.mirrored else 0.0
+        return _Answer(
+            self.true_joints() + wrong + skewed, np.full(21, 1.0 - off / math.pi), self.side
+        )
 
 
 def _look(network: _Network) -> Optional[_Answer]:
-    return look_at_new_hand(network.look, Region(100, 100, 120), CROP_SCALE)
+    return look_at_new_hand(network.look, Region(100, 100, 120), CROP_SCALE, _mean)
 
 
 @pytest.mark.parametrize(("turn_deg", "looks"), [(0.0, 1), (20.0, 1), (-20.0, 1), (40.0, 2)])
@@ -99,8 +108,28 @@ def test_a_last_look_that_is_less_sure_does_not_count() -> None:
         answers.append(_Answer(answer.joints, np.full(21, 0.9 - 0.1 * len(answers))))
         return answers[-1]
 
-    assert look_at_new_hand(look, Region(100, 100, 120), CROP_SCALE) is answers[0]
+    assert look_at_new_hand(look, Region(100, 100, 120), CROP_SCALE, _mean) is answers[0]
     assert len(answers) == 2
+
+
+@pytest.mark.parametrize("turn_deg", [0.0, 40.0, 180.0])
+def test_a_network_that_knows_sides_looks_into_a_mirror_last(turn_deg: float) -> None:
+    network = _Network(turn_deg, side="left")
+    found = _look(network)
+    assert found is not None and found.joints == pytest.approx(network.true_joints() + 2.0)
+    assert [region.mirrored for region in network.looks] == [False] * (len(network.looks) - 1) + [
+        True
+    ]
+    last = network.looks[-1]
+    assert last.angle_rad == pytest.approx(math.radians(turn_deg))
+    side_px = np.ptp(network.joints, axis=0).max() * CROP_SCALE
+    assert last.side_px == pytest.approx(0.9 * side_px, rel=1e-6)
+
+
+def test_a_mirror_that_shows_nothing_changes_nothing() -> None:
+    network = _Network(0.0, side="left", blind_at=2)
+    found = _look(network)
+    assert found is not None and found.joints == pytest.approx(network.true_joints())
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from atlas_hpe_pipelines.tracking.handedness import SideVote
+from atlas_hpe_pipelines.tracking.handedness import SideVote, average_side, other_side
 
 
 def test_without_a_vote_there_is_no_side() -> None:
@@ -44,3 +44,13 @@ def test_a_frame_that_says_nothing_changes_nothing() -> None:
     vote.add("right", 0.9)
     vote.add(None, None)
     assert vote.result() == ("right", pytest.approx(0.9))
+
+
+def test_a_mirror_swaps_the_sides() -> None:
+    assert [other_side(side) for side in ("left", "right", None)] == ["right", "left", None]
+
+
+def test_two_looks_weigh_the_same() -> None:
+    assert average_side(("left", 0.9), ("right", 0.6)) == ("left", pytest.approx(0.65))
+    assert average_side(("right", 0.7), (None, None)) == ("right", pytest.approx(0.7))
+    assert average_side((None, None), (None, None)) == (None, None)

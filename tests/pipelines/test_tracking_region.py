@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Optional
 
 import marker_hands
@@ -44,6 +45,13 @@ def test_the_middle_and_the_side_are_those_of_the_input(region: Region) -> None:
     middle = apply_affine(affine, np.array([region.x, region.y]))
     np.testing.assert_allclose(middle, SIDE / 2, atol=1e-6)
     assert np.linalg.det(affine[:, :2]) == pytest.approx((SIDE / region.side_px) ** 2)
+
+
+@given(regions, st.tuples(st.floats(-2000, 2000), st.floats(-2000, 2000)))
+def test_a_mirrored_region_shows_left_and_right_swapped(region: Region, point: tuple) -> None:
+    plain = apply_affine(region_affine(region, SPEC), np.array([point]))[0]
+    mirrored = apply_affine(region_affine(replace(region, mirrored=True), SPEC), np.array([point]))
+    np.testing.assert_allclose(mirrored[0], (SIDE - plain[0], plain[1]), atol=1e-6)
 
 
 @given(

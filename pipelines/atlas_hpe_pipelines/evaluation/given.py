@@ -11,15 +11,22 @@ import numpy as np
 
 from atlas_hpe.card import ModelCard
 from atlas_hpe.errors import UsageError
-from atlas_hpe.geometry import apply_affine, invert_affine
 from atlas_hpe.metrics import DETECTED_BELOW, joint_errors, nme
+from atlas_hpe.poses import Frame, HandPose
 from atlas_hpe_pipelines.contract import check_contract
-from atlas_hpe_pipelines.decoders import DecodedHand, decode_hand
+from atlas_hpe_pipelines.decoders import decode_hand
 from atlas_hpe_pipelines.evaluation.labels import LabelledHand
 from atlas_hpe_pipelines.evaluation.results import Answer, PictureAnswers
 from atlas_hpe_pipelines.evaluation.traits import joint_box
 from atlas_hpe_pipelines.preprocess import crop_picture, to_feeds
-from atlas_hpe_pipelines.tracking import Region, look_at_new_hand, region_affine, region_from_joints
+from atlas_hpe_pipelines.tracking import (
+    Region,
+    average_hands,
+    look_at_new_hand,
+    read_region,
+    region_affine,
+    region_from_joints,
+)
 from atlas_hpe_runtime import Session
 
 __all__ = ["BOX_SCALE", "AskInBox", "can_follow", "describe_given"]
@@ -39,8 +46,7 @@ class AskInBox:
         card: The model's card.
         session: The model.
         box_scale: Side of the first crop over the longer side of the labelled box.
-        passes: 1, 2, or None for what a pipeline does with a new hand: quarter turns where the
-            first look is unsure, and a second pass where the region was far off.
+        passes: 1, 2, or None for what a pipeline does with a new hand (``look_at_new_hand``).
 
     Raises:
         CardError: The card does not fit the model.
@@ -78,7 +84,8 @@ class AskInBox:
         region = Region(*square.centre, square.width)
         look = partial(self._look, image)
         if self.passes is None and can_follow(self.card):
-            return look_at_new_hand(look, region, self.card.preprocess.crop_scale)
+            scale = self.card.preprocess.crop_scale
+            return look_at_new_hand(look, region, scale, _average)
         found = look(region)
         if found is None or self.passes != 2:
             return found
@@ -90,28 +97,36 @@ class AskInBox:
         affine = region_affine(region, self.card.preprocess)
         crop = crop_picture(image, affine, self.card.preprocess)
         outputs = self.session.run(to_feeds(self.card, crop))
-        hand = decode_hand(_without_presence(self.card), outputs)
-        if hand is None:
-            return None
-        return _Found(
-            hand=hand,
-            joints=apply_affine(invert_affine(affine), hand.joints),
-            accepted=decode_hand(self.card, outputs) is not None,
-        )
+        frame = Frame(index=0, time_s=0.0, image=image)
+        hand = read_region(_without_presence(self.card), outputs, region, frame)
+        return None if hand is None else _Found(hand, decode_hand(self.card, outputs) is not None)
 
 
 @dataclass(frozen=True, eq=False)
 class _Found:
-    """Joints in source pixels, and whether the model is sure enough that this is a hand."""
+    """A hand, and whether the model is sure enough that it is one."""
 
-    hand: DecodedHand
-    joints: np.ndarray
+    hand: HandPose
     accepted: bool
+
+    @property
+    def joints(self) -> np.ndarray:
+        """(21, 2) in source pixels."""
+        return self.hand.joints
 
     @property
     def joint_scores(self) -> np.ndarray:
         """(21,) in [0, 1]."""
         return self.hand.joint_scores
+
+    @property
+    def handedness(self) -> Optional[str]:
+        """Left, right or None."""
+        return self.hand.handedness
+
+
+def _average(one: _Found, other: _Found) -> _Found:
+    return _Found(average_hands(one.hand, other.hand), one.accepted)
 
 
 def can_follow(card: ModelCard) -> bool:
@@ -128,7 +143,7 @@ def _without_presence(card: ModelCard) -> ModelCard:
 def _judge(found: _Found, label: LabelledHand) -> Answer:
     error = nme(joint_errors(found.joints, label.joints, label.visible))
     near = error is not None and error < DETECTED_BELOW
-    return Answer(found.joints, found.accepted and near, found.hand.handedness)
+    return Answer(found.joints, found.accepted and near, found.handedness)
 
 
 def describe_given(task: AskInBox) -> str:
@@ -138,5 +153,5 @@ def describe_given(task: AskInBox) -> str:
     elif task.passes == 1 or not can_follow(task.card):
         passes = "one pass"
     else:
-        passes = "quarter turns where the first look is unsure, then upright where it was far off"
+        passes = "as a pipeline looks at a new hand"
     return f"the labelled box is given, {task.box_scale:g} times as large; {passes}"

@@ -9,6 +9,7 @@ from typing import Dict, Tuple
 from atlas_hpe.errors import UsageError
 from atlas_hpe.poses import Frame, HandPose
 from atlas_hpe_pipelines.overlap import StageTimes
+from atlas_hpe_pipelines.tracking.average import average_hands
 from atlas_hpe_pipelines.tracking.first_look import look_at_new_hand
 from atlas_hpe_pipelines.tracking.readers import Detector, HandReader
 from atlas_hpe_pipelines.tracking.region import region_from_detection
@@ -84,7 +85,8 @@ class HandFinder:
             if not self._tracker.has_room:
                 break
             region = region_from_detection(detection, scale)
-            hand = look_at_new_hand(partial(self._reader.read, frame), region, scale)
+            look = partial(self._reader.read, frame)
+            hand = look_at_new_hand(look, region, scale, average_hands)
             if hand is not None and hand.joint_scores.mean() >= self._least_score:
                 self._tracker.add(hand, frame.size_px)
         return detecting_s

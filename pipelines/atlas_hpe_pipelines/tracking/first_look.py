@@ -25,11 +25,13 @@ _FAR_GROWTH = 1.3
 #: On hands at any angle from collections that the network had not seen, looking again at quarter
 #: turns took a quarter off the error of a single look, and a tenth off that of two.
 _SURE = 0.75
+#: Side of the region of the last look over that of the usual one.
+_CLOSER = 0.9
 _QUARTER_TURNS_RAD = (0.5 * math.pi, math.pi, 1.5 * math.pi)
 
 
 class Seen(Protocol):
-    """What a look shows: joints (21, 2) in source pixels, and their scores (21,)."""
+    """What a look shows."""
 
     @property
     def joints(self) -> np.ndarray:
@@ -39,29 +41,48 @@ class Seen(Protocol):
     def joint_scores(self) -> np.ndarray:
         """(21,) in [0, 1]."""
 
+    @property
+    def handedness(self) -> Optional[str]:
+        """Left or right, None from a network that does not say."""
+
 
 _SeenHand = TypeVar("_SeenHand", bound=Seen)
 #: Region -> the hand in it, None when there is none.
 Look = Callable[[Region], Optional[_SeenHand]]
+#: Two looks at one hand -> the hand.
+Average = Callable[[_SeenHand, _SeenHand], _SeenHand]
 
 
 def look_at_new_hand(
-    look: Look[_SeenHand], region: Region, crop_scale: float
+    look: Look[_SeenHand], region: Region, crop_scale: float, average: Average[_SeenHand]
 ) -> Optional[_SeenHand]:
     """A hand at a place that is only roughly known.
 
     Where the first look leaves the joints unsure, the region is looked at in three more turns and
     the surest answer counts. Where that answer says that the region was far off, the joints are
-    read again from the region that they give.
+    read again from the region that they give. At last the hand is looked at in a mirror, upright
+    and closer, by a network that knows left from right and so was taught both; what the two looks
+    get wrong differs, and their mean errs less than either.
 
     Args:
         look: Asks the landmark network.
         region: Where the hand is, about.
         crop_scale: Side of a region over the longer side of the hand's box.
+        average: Makes one hand of two looks.
 
     Returns:
-        The hand, None when the first or the last look shows none.
+        The hand, None when there is none.
     """
+    found = _look_upright(look, region, crop_scale)
+    if found is None or found.handedness is None:
+        return found
+    closer = region_from_joints(found.joints, _CLOSER * crop_scale, region.angle_rad)
+    mirrored = None if closer is None else look(replace(closer, mirrored=True))
+    return found if mirrored is None else average(found, mirrored)
+
+
+def _look_upright(look: Look[_SeenHand], region: Region, crop_scale: float) -> Optional[_SeenHand]:
+    """The hand, from the look at it that is most likely upright."""
     found = look(region)
     if found is None:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 from typing import Dict, List, Mapping, Optional
 
@@ -15,10 +16,19 @@ from atlas_hpe_pipelines.decoders import decode_hand
 from atlas_hpe_pipelines.detection import Detection, decode_detections, detections_to_source
 from atlas_hpe_pipelines.preprocess import crop_picture, input_affine, make_feeds, to_feeds
 from atlas_hpe_pipelines.regions import choose_region
+from atlas_hpe_pipelines.tracking.handedness import other_side
 from atlas_hpe_pipelines.tracking.region import Region, region_affine, region_bounds
 from atlas_hpe_runtime import Session
 
-__all__ = ["LEAST_SCORE", "Detector", "HandDetector", "HandReader", "all_finite", "place_hand"]
+__all__ = [
+    "LEAST_SCORE",
+    "Detector",
+    "HandDetector",
+    "HandReader",
+    "all_finite",
+    "place_hand",
+    "read_region",
+]
 
 #: A network without presence says by its joints whether there is a hand: with a mean score below
 #: this there is none.
@@ -47,7 +57,7 @@ class HandReader:
         self._feeds = make_feeds(card)
 
     def read(self, frame: Frame, region: Region) -> Optional[HandPose]:
-        """The hand in a region, None when there is none."""
+        """The hand in a region, None when there is none; of a mirrored region the true side."""
         started = perf_counter()
         affine = region_affine(region, self.card.preprocess)
         self._crop = crop_picture(frame.image, affine, self.card.preprocess, self._crop)
@@ -58,7 +68,7 @@ class HandReader:
         self.broken |= not all_finite(outputs)
         self.spent_s["crop"] += cropped - started
         self.spent_s["infer"] += inferred - cropped
-        hand = place_hand(self.card, outputs, invert_affine(affine), region_bounds(region), frame)
+        hand = read_region(self.card, outputs, region, frame)
         return None if hand is None or hand.score < LEAST_SCORE else hand
 
 
@@ -139,6 +149,20 @@ def place_hand(
         handedness_score=hand.handedness_score,
         depth=None if hand.depth is None else hand.depth * scale,
     )
+
+
+def read_region(
+    card: ModelCard, outputs: Mapping[str, np.ndarray], region: Region, frame: Frame
+) -> Optional[HandPose]:
+    """What a landmark network said about a region, in source pixels; see ``place_hand``.
+
+    Of a mirrored region, the side is that of the hand and not of its mirror image.
+    """
+    to_source = invert_affine(region_affine(region, card.preprocess))
+    hand = place_hand(card, outputs, to_source, region_bounds(region), frame)
+    if hand is None or not region.mirrored:
+        return hand
+    return replace(hand, handedness=other_side(hand.handedness))
 
 
 def all_finite(outputs: Mapping[str, np.ndarray]) -> bool:

@@ -40,12 +40,14 @@ class Region:
         side_px: Side, above 0.
         angle_rad: How far the hand is turned away from upright, clockwise in the picture, in
             (-pi, pi]; the square is turned with it.
+        mirrored: Whether the network is shown its mirror image: a left hand looks like a right one.
     """
 
     x: float
     y: float
     side_px: float
     angle_rad: float = 0.0
+    mirrored: bool = False
 
 
 def turn_between(start_rad: float, end_rad: float) -> float:
@@ -62,6 +64,7 @@ def region_affine(region: Region, spec: PreprocessSpec) -> np.ndarray:
     """The (2, 3) map from source pixels to the input, in which the hand stands upright."""
     cos, sin = math.cos(region.angle_rad), math.sin(region.angle_rad)
     scale_x, scale_y = spec.width_px / region.side_px, spec.height_px / region.side_px
+    scale_x = -scale_x if region.mirrored else scale_x
     linear = np.array([[scale_x * cos, scale_x * sin], [-scale_y * sin, scale_y * cos]])
     middle = np.array([spec.width_px / 2, spec.height_px / 2])
     return np.hstack([linear, (middle - linear @ (region.x, region.y))[:, None]])
