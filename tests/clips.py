@@ -28,7 +28,9 @@ def encode(frames: np.ndarray, path: Path, *arguments: str, fps: float = 25.0) -
     return path
 
 
-def variable_rate(frames: np.ndarray, path: Path, times_s: Sequence[float]) -> Path:
+def variable_rate(
+    frames: np.ndarray, path: Path, times_s: Sequence[float], *arguments: str
+) -> Path:
     """Encode frames that are shown at the given times (multiples of 1/1000 s)."""
     steps = "+".join(
         f"eq(N\\,{index})*{round(time_s * 1000)}" for index, time_s in enumerate(times_s)
@@ -37,5 +39,5 @@ def variable_rate(frames: np.ndarray, path: Path, times_s: Sequence[float]) -> P
     passthrough = "-vsync" if imageio_ffmpeg.get_ffmpeg_version().startswith("4.") else "-fps_mode"
     options = ["-vf", f"settb=1/1000,setpts={steps}", passthrough, "passthrough"]
     # An edit list would end where the last frame begins, and a reader would drop that frame.
-    options += ["-bf", "0", "-use_editlist", "0", "-video_track_timescale", "1000"]
+    options += ["-bf", "0", "-use_editlist", "0", "-video_track_timescale", "1000", *arguments]
     return encode(frames, path, *options, fps=1000)

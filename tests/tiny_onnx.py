@@ -20,8 +20,17 @@ from atlas_hpe.card import (
     card_to_json,
 )
 
-Attribute = Union[int, Sequence[int]]
-DTYPES = {"float32": 1, "int64": 7}
+Attribute = Union[int, str, bytes, Sequence[int]]  # bytes: a message of tensor()
+DTYPES = {
+    "float32": 1,
+    "uint8": 2,
+    "int32": 6,
+    "int64": 7,
+    "string": 8,
+    "bool": 9,
+    "float16": 10,
+    "float64": 11,
+}
 
 
 def varint(number: int) -> bytes:
@@ -46,6 +55,10 @@ def bytes_field(field: int, value: Union[bytes, str]) -> bytes:
 def attribute(name: str, value: Attribute) -> bytes:
     if isinstance(value, int):
         return bytes_field(1, name) + number_field(3, value) + number_field(20, 2)
+    if isinstance(value, str):
+        return bytes_field(1, name) + bytes_field(4, value) + number_field(20, 3)
+    if isinstance(value, bytes):
+        return bytes_field(1, name) + bytes_field(5, value) + number_field(20, 4)
     numbers = b"".join(number_field(8, item) for item in value)
     return bytes_field(1, name) + numbers + number_field(20, 7)
 
@@ -72,24 +85,29 @@ def external_tensor(name: str, shape: Sequence[int], location: str) -> bytes:
     return body + number_field(14, 1)
 
 
-def value_info(name: str, shape: Sequence[int], dtype: str = "float32") -> bytes:
-    dims = b"".join(bytes_field(1, number_field(1, size)) for size in shape)
+def value_info(name: str, shape: Sequence[Union[int, str]], dtype: str = "float32") -> bytes:
+    sizes = [bytes_field(2, n) if isinstance(n, str) else number_field(1, n) for n in shape]
+    dims = b"".join(bytes_field(1, size) for size in sizes)
     tensor_type = number_field(1, DTYPES[dtype]) + bytes_field(2, dims)
     return bytes_field(1, name) + bytes_field(2, bytes_field(1, tensor_type))
 
 
 def model(
     nodes: Sequence[bytes],
-    inputs: Mapping[str, Sequence[int]],
-    outputs: Mapping[str, Sequence[int]],
+    inputs: Mapping[str, Sequence[Union[int, str]]],
+    outputs: Mapping[str, Sequence[Union[int, str]]],
     tensors: Sequence[bytes] = (),
     metadata: Mapping[str, str] = {},
     opset: int = 11,
+    dtypes: Mapping[str, str] = {},
 ) -> bytes:
+    """A model; an input or output is float32 unless ``dtypes`` names its type."""
     graph = b"".join(bytes_field(1, item) for item in nodes) + bytes_field(2, "graph")
     graph += b"".join(bytes_field(5, item) for item in tensors)
-    graph += b"".join(bytes_field(11, value_info(*item)) for item in inputs.items())
-    graph += b"".join(bytes_field(12, value_info(*item)) for item in outputs.items())
+    for field, infos in ((11, inputs), (12, outputs)):
+        for name, shape in infos.items():
+            info = value_info(name, shape, dtypes.get(name, "float32"))
+            graph += bytes_field(field, info)
     body = number_field(1, 6) + bytes_field(2, "tiny") + bytes_field(7, graph)
     body += bytes_field(8, bytes_field(1, "") + number_field(2, opset))
     for key, value in metadata.items():

@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wire import field, fixed32, fixed64
 
-from atlas_hpe.protowire import WireError, read_fields, read_varints, to_signed
+from atlas_hpe.protowire import (
+    WireError,
+    read_fields,
+    read_spans,
+    read_varints,
+    to_signed,
+    write_field,
+)
 from tiny_onnx import varint
 
 numbers = st.integers(1, (1 << 29) - 1)
@@ -33,6 +40,25 @@ def read(message: bytes) -> List[Tuple[int, Union[int, bytes]]]:
 def test_a_message_is_read_as_it_was_written(parts: list) -> None:
     message = b"".join(encode(number, value) for encode, number, value in parts)
     assert read(message) == [(number, value) for _, number, value in parts]
+
+
+@given(st.lists(encoded_fields, max_size=12))
+def test_the_spans_of_all_fields_are_the_message(parts: list) -> None:
+    message = b"".join(encode(number, value) for encode, number, value in parts)
+    spans = [bytes(span) for _, _, span in read_spans(memoryview(message))]
+    assert spans == [encode(number, value) for encode, number, value in parts]
+
+
+@given(numbers, st.one_of(uint64s, st.binary(max_size=300), st.text(max_size=90)))
+def test_a_written_field_is_what_another_encoder_writes(number: int, value: object) -> None:
+    assert write_field(number, value) == field(number, value)  # type: ignore[arg-type]
+    if isinstance(value, bytes):
+        assert write_field(number, memoryview(value)) == field(number, value)
+
+
+def test_a_negative_number_is_written_as_int64() -> None:
+    ((number, value),) = read_fields(memoryview(write_field(3, -2)))
+    assert (number, to_signed(value)) == (3, -2)  # type: ignore[arg-type]
 
 
 @given(st.lists(uint64s, max_size=20))

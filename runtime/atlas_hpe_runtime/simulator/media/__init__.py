@@ -1,0 +1,5 @@
+"""The picture and video units of the simulated device (``acl.media``)."""
+
+from __future__ import annotations
+
+__all__ = ()
