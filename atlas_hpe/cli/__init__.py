@@ -24,6 +24,8 @@ COMMANDS: Dict[str, str] = {
     "parity": "Does the exported model still say what PyTorch said?",
     "check": "Will the board's compiler take this ONNX file?",
     "inspect": "What is inside a model file.",
+    "bench": "How fast a model runs here, step by step.",
+    "simulate": "Run a pyACL program without a board.",
     "models": "The networks of this toolkit and the models that ship with it.",
     "doctor": "What this machine has, what is missing, and the command that adds it.",
     "evaluate": "How far a model's joints are from labels: NME, PCK, detection rate.",

@@ -14,7 +14,7 @@ import click
 from atlas_hpe.cli.report import emit_json, json_option, say
 
 if TYPE_CHECKING:
-    from atlas_hpe_pipelines import Pipeline
+    from atlas_hpe_pipelines import Pipeline, RunReport
 
 __all__ = ["command"]
 
@@ -45,7 +45,14 @@ __all__ = ["command"]
 @click.option(
     "--max-width-px", type=click.IntRange(min=1), metavar="N", help="Shrink wider pictures to this."
 )
-@click.option("--backend", default="auto", show_default=True, help="Back-end of the runtime.")
+@click.option(
+    "--backend",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="Where the models run: onnxruntime (.onnx, this machine), acl (.om, an Ascend device), "
+    "simulator (.onnx or a simulated model, a simulated device); auto goes by the suffix.",
+)
 @json_option
 def command(
     source: str,
@@ -66,7 +73,8 @@ def command(
     """
     from atlas_hpe.errors import UsageError
     from atlas_hpe.geometry import parse_box
-    from atlas_hpe_pipelines import Pipeline, format_run_report
+    from atlas_hpe_pipelines import Pipeline
+    from atlas_hpe_runtime.session import BASIS_SIMULATED
 
     if box is not None and full_frame:
         raise UsageError("--box and --full-frame contradict each other", fix="give one of them")
@@ -84,8 +92,18 @@ def command(
         backend=backend,
     )
     say(f"model {pipeline.card.name}, {_describe_place(pipeline, hands, box is None)}")
+    if pipeline.basis == BASIS_SIMULATED:
+        say("no board: the Ascend device is simulated, and no time below is one of a board")
     _run_to_the_end(pipeline)
     report = pipeline.report()
+    _say_report(report)
+    if as_json:
+        emit_json(asdict(report))
+
+
+def _say_report(report: RunReport) -> None:
+    from atlas_hpe_pipelines import format_run_report
+
     say(format_run_report(report))
     for warning in report.warnings:
         say(f"warning: {warning}")
@@ -98,8 +116,6 @@ def command(
                 "out, the format can't show them so fast; the clip keeps its length"
             )
         say(f"wrote {output.path} ({Path(output.path).stat().st_size / 1e6:.1f} MB)")
-    if as_json:
-        emit_json(asdict(report))
 
 
 def _run_to_the_end(pipeline: Pipeline) -> None:

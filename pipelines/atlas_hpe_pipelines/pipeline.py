@@ -113,6 +113,11 @@ class Pipeline:
         self._sinks: List[Sink] = []
 
     @property
+    def basis(self) -> str:
+        """What results and times are: a ``BASIS_`` constant of the runtime."""
+        return self._session.basis
+
+    @property
     def frame_count(self) -> Optional[int]:
         """Frames that the source says it has."""
         return self._source.frame_count
@@ -162,6 +167,7 @@ class Pipeline:
             model=self.card.name,
             detector=None if self.detector_card is None else self.detector_card.name,
             backend=self._session.backend,
+            basis=self.basis,
             frames=self._frames,
             frames_with_hand=self._frames_with_hand,
             detections=0 if self._finder is None else self._finder.detections,

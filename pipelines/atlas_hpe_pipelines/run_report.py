@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Dict, List, Optional, Tuple
 
 from atlas_hpe_pipelines.overlap import StageTimes
+from atlas_hpe_runtime.session import BASIS_SIMULATED
 
 __all__ = ["OutputReport", "RunReport", "StageReport", "format_run_report", "report_stages"]
 
@@ -52,6 +53,7 @@ class RunReport:
         model: Name of the model.
         detector: Name of the hand detector, None when the model looked at a fixed region.
         backend: Back-end that ran it.
+        basis: What the results and times are: a ``BASIS_`` constant of the runtime.
         frames: Frames processed.
         frames_with_hand: Frames in which a hand was found.
         detections: Frames in which the detector ran.
@@ -69,6 +71,7 @@ class RunReport:
     model: str
     detector: Optional[str]
     backend: str
+    basis: str
     frames: int
     frames_with_hand: int
     detections: int
@@ -100,7 +103,7 @@ def format_run_report(report: RunReport) -> str:
     width = max(len(name) for name in ["stage", *(stage.name for stage in report.stages)]) + 2
     lines: List[str] = [
         f"{report.frames} frames in {report.total_s:.2f} s = {report.frames_per_s:.1f} frames/s "
-        f"(measured on this machine, {report.backend})",
+        f"({_describe_times(report)})",
         f"a hand in {report.frames_with_hand} of {report.frames} frames" + _describe_tracks(report),
         "",
         f"{'stage':<{width}}{'p50 ms':>9}{'p95 ms':>9}{'share':>8}",
@@ -110,6 +113,12 @@ def format_run_report(report: RunReport) -> str:
         for stage in report.stages
     ]
     return "\n".join(lines)
+
+
+def _describe_times(report: RunReport) -> str:
+    if report.basis == BASIS_SIMULATED:
+        return f"{report.backend}: a simulated device on this machine, no figure of a board"
+    return f"measured on this machine, {report.backend}"
 
 
 def _describe_tracks(report: RunReport) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import Optional, Union
+from typing import Optional, Sequence, Tuple, Union
 
 from atlas_hpe.errors import ModelFileError, UsageError
 from atlas_hpe.files import check_readable
@@ -13,7 +13,7 @@ from atlas_hpe_runtime.session import Session
 
 __all__ = ["open_session"]
 
-_SUFFIX_BACKENDS = {".onnx": "onnxruntime"}
+_SUFFIX_BACKENDS = {".onnx": "onnxruntime", ".om": "acl"}
 
 
 def open_session(
@@ -21,6 +21,11 @@ def open_session(
     backend: str = "auto",
     device: int = 0,
     threads: Optional[int] = None,
+    frames_in_flight: int = 2,
+    batch: Optional[int] = None,
+    image_size: Optional[Tuple[int, int]] = None,
+    half: bool = False,
+    providers: Sequence[str] = (),
 ) -> Session:
     """Load a model and make it ready to run.
 
@@ -29,15 +34,21 @@ def open_session(
         backend: Name of a back-end, or ``"auto"`` to take the one for the file's suffix.
         device: Number of the device.
         threads: CPU threads for a back-end on the host, None for one per core.
+        frames_in_flight: Runs that may be submitted before a result is taken.
+        batch: Batch of a model with a dynamic batch, None to take it from the feeds.
+        image_size: Height and width of a model with dynamic sizes, None to take it from the feeds.
+        half: Compute as the board would, in emulated half precision (onnxruntime only).
+        providers: Where ONNX Runtime computes, the first that can; empty for the CPU.
 
     Returns:
         A session; use it as a context manager.
 
     Raises:
-        UsageError: No such back-end, or a number of threads below 1.
+        UsageError: No such back-end, or an option with an impossible value.
         InputError: The file can't be read.
         ModelFileError: The file is damaged, unsafe, or of a kind no back-end takes.
-        MissingExtraError: The back-end's library is not installed.
+        MissingExtraError: The back-end's library is not installed, or CANN is not on the path.
+        DeviceError: The device can't be used.
     """
     path = check_readable(path)
     if backend == "auto":
@@ -58,5 +69,14 @@ def open_session(
     if threads is not None and threads < 1:
         raise UsageError(f"{threads} threads are too few", where="threads", fix="give 1 or more")
     module = importlib.import_module(f"atlas_hpe_runtime.backends.{backend}")
-    session: Session = module.open_model(path, SessionOptions(device=device, threads=threads))
+    options = SessionOptions(
+        device=device,
+        threads=threads,
+        frames_in_flight=frames_in_flight,
+        batch=batch,
+        image_size=image_size,
+        half=half,
+        providers=tuple(providers),
+    )
+    session: Session = module.open_model(path, options)
     return session

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Dict, Mapping, Optional, Sequence, Tuple, Type
 
@@ -11,7 +12,35 @@ from typing_extensions import Protocol
 from atlas_hpe.card import TensorSpec
 from atlas_hpe.errors import SessionError
 
-__all__ = ["Session", "check_feeds"]
+__all__ = [
+    "BASIS_BOARD",
+    "BASIS_EMULATED",
+    "BASIS_HOST",
+    "BASIS_SIMULATED",
+    "RunTimes",
+    "Session",
+    "check_feeds",
+]
+
+BASIS_BOARD = "measured on a board"
+BASIS_SIMULATED = "simulated"
+BASIS_HOST = "measured on this host"
+BASIS_EMULATED = "estimated on this host, half precision emulated"
+
+
+@dataclass(frozen=True)
+class RunTimes:
+    """Where the time of one run went.
+
+    Attributes:
+        copy_in_ms: Checking the feeds and bringing them to where the model reads them.
+        execute_ms: The model itself, from its start until it has finished.
+        copy_out_ms: Bringing the outputs into arrays of the caller.
+    """
+
+    copy_in_ms: float
+    execute_ms: float
+    copy_out_ms: float
 
 
 class Session(Protocol):
@@ -19,11 +48,13 @@ class Session(Protocol):
 
     Attributes:
         backend: Name of the back-end, for example ``"onnxruntime"``.
+        basis: What the outputs and times are: one of the ``BASIS_`` constants. Reports print it.
         inputs: Inputs in graph order; a dimension of -1 takes any size.
         outputs: Outputs in graph order.
     """
 
     backend: str
+    basis: str
     inputs: Tuple[TensorSpec, ...]
     outputs: Tuple[TensorSpec, ...]
 
@@ -39,6 +70,20 @@ class Session(Protocol):
         Raises:
             SessionError: Closed session, or a feed with a wrong name, shape or dtype.
             DeviceError: The back-end failed.
+        """
+
+    def run_timed(self, feeds: Mapping[str, np.ndarray]) -> Tuple[Dict[str, np.ndarray], RunTimes]:
+        """Run once, wait, and tell where the time went.
+
+        Args:
+            feeds: As for ``run``.
+
+        Returns:
+            The outputs as ``run`` gives them, and the times.
+
+        Raises:
+            SessionError: As for ``run``.
+            DeviceError: As for ``run``.
         """
 
     def submit(self, feeds: Mapping[str, np.ndarray]) -> int:

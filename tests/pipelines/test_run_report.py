@@ -9,6 +9,7 @@ import pytest
 
 from atlas_hpe_pipelines.overlap import StageTimes
 from atlas_hpe_pipelines.run_report import OutputReport, RunReport, format_run_report, report_stages
+from atlas_hpe_runtime.session import BASIS_HOST, BASIS_SIMULATED
 
 
 def stage_times(times_ms: Iterable[float]) -> StageTimes:
@@ -32,6 +33,7 @@ def make_report(times: Dict[str, StageTimes]) -> RunReport:
         model="tiny hand",
         detector=None,
         backend="onnxruntime",
+        basis=BASIS_HOST,
         frames=100,
         frames_with_hand=97,
         detections=0,
@@ -75,3 +77,10 @@ def test_a_run_with_a_detector_says_how_often_it_ran() -> None:
     report = replace(make_report(known_times()), detector="eye", detections=1, tracks=2)
     lines = format_run_report(report).splitlines()
     assert lines[1] == ("a hand in 97 of 100 frames, 2 hands followed, the detector ran in 1 frame")
+
+
+def test_times_of_a_simulated_device_are_never_called_measured() -> None:
+    report = replace(make_report(known_times()), backend="simulator", basis=BASIS_SIMULATED)
+    head = format_run_report(report).splitlines()[0]
+    assert "(simulator: a simulated device on this machine, no figure of a board)" in head
+    assert "measured" not in head

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import perf_counter
+from typing import Callable, Dict, List, Sequence, Tuple, Union
 
 import numpy as np
 import pytest
@@ -11,8 +14,9 @@ import pytest
 import tiny_onnx
 from atlas_hpe.errors import DeviceError, InputError, ModelFileError, SessionError, UsageError
 from atlas_hpe_runtime import Session, open_session
+from atlas_hpe_runtime.session import BASIS_EMULATED, BASIS_HOST
 
-pytest.importorskip("onnxruntime")
+onnxruntime = pytest.importorskip("onnxruntime")
 
 
 @pytest.fixture
@@ -160,3 +164,208 @@ def test_the_session_keeps_the_protocol(model_path: Path) -> None:
         typed: Session = session
         assert typed.backend == "onnxruntime"
         assert [spec.name for spec in typed.inputs] == ["image"]
+
+
+def write_identity(path: Path, shape: Sequence[Union[int, str]], dtype: str = "float32") -> Path:
+    nodes = [tiny_onnx.node("Identity", ["x"], ["y"])]
+    sizes = {"x": shape}, {"y": shape}
+    path.write_bytes(tiny_onnx.model(nodes, *sizes, dtypes={"x": dtype, "y": dtype}))
+    return path
+
+
+def spread(values: np.ndarray) -> np.ndarray:
+    """The same values with gaps between them."""
+    return np.repeat(values, 2, axis=-1)[..., ::2]
+
+
+def shift(values: np.ndarray) -> np.ndarray:
+    """The same values at an address that no float may have."""
+    data = np.frombuffer(b"\0" + values.tobytes(), np.uint8)[1:]
+    return data.view(values.dtype).reshape(values.shape)
+
+
+@pytest.fixture
+def bound(monkeypatch: pytest.MonkeyPatch) -> List[np.ndarray]:
+    """The arrays that ONNX Runtime is given to read."""
+    seen: List[np.ndarray] = []
+    bind = onnxruntime.IOBinding.bind_cpu_input
+
+    def record(binding: object, name: str, array: np.ndarray) -> None:
+        seen.append(array)
+        bind(binding, name, array)
+
+    monkeypatch.setattr(onnxruntime.IOBinding, "bind_cpu_input", record)
+    return seen
+
+
+def test_a_feed_is_read_where_it_lies(model_path: Path, bound: List[np.ndarray]) -> None:
+    image = bright_spot(3, 12)
+    with open_session(model_path) as session:
+        session.run({"image": image})
+    assert bound[0] is image
+
+
+def test_an_output_of_fixed_size_is_written_where_the_caller_finds_it(
+    model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places: Dict[str, object] = {}
+    bind = onnxruntime.IOBinding.bind_output
+
+    def record(binding: object, name: str, *rest: object, **more: object) -> None:
+        places[name] = more.get("buffer_ptr")
+        bind(binding, name, *rest, **more)
+
+    monkeypatch.setattr(onnxruntime.IOBinding, "bind_output", record)
+    with open_session(model_path) as session:
+        outputs = session.run({"image": bright_spot(3, 12)})
+    assert places == {name: array.ctypes.data for name, array in outputs.items()}
+
+
+@pytest.mark.parametrize("change", [spread, shift, np.asfortranarray])
+def test_strided_and_unaligned_feeds_are_understood(
+    tmp_path: Path, bound: List[np.ndarray], change: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    values = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    with open_session(write_identity(tmp_path / "x.onnx", (2, 3, 4))) as session:
+        np.testing.assert_array_equal(session.run({"x": change(values)})["y"], values)
+    assert bound[0].flags.c_contiguous and bound[0].flags.aligned
+
+
+@pytest.mark.parametrize("shape", [(4,), ("batch",)])
+def test_outputs_share_no_memory_with_feeds(
+    tmp_path: Path, shape: Sequence[Union[int, str]]
+) -> None:
+    feed = np.ones(4, np.float32)
+    with open_session(write_identity(tmp_path / "x.onnx", shape)) as session:
+        output = session.run({"x": feed})["y"]
+        feed[:] = 2
+        session.run({"x": feed})
+    assert output.tolist() == [1] * 4
+    output[:] = 3  # the caller may write into it
+
+
+def test_an_open_size_is_told_as_minus_one_and_taken_from_the_feed(tmp_path: Path) -> None:
+    with open_session(write_identity(tmp_path / "x.onnx", ("batch", 2))) as session:
+        assert session.inputs[0].shape == session.outputs[0].shape == (-1, 2)
+        for batch in (3, 1):
+            assert session.run({"x": np.ones((batch, 2), np.float32)})["y"].shape == (batch, 2)
+
+
+def test_fixed_and_open_outputs_of_one_model_keep_their_names(tmp_path: Path) -> None:
+    path = tmp_path / "both.onnx"
+    nodes = [tiny_onnx.node("Neg", ["x"], ["a"]), tiny_onnx.node("Neg", ["z"], ["b"])]
+    sizes: Dict[str, Sequence[Union[int, str]]] = {"x": (2,), "z": ("n",)}
+    path.write_bytes(tiny_onnx.model(nodes, sizes, {"a": (2,), "b": ("n",)}))
+    with open_session(path) as session:
+        found = session.run({"x": np.float32([1, 2]), "z": np.float32([3, 4, 5])})
+    assert {name: array.tolist() for name, array in found.items()} == {
+        "a": [-1, -2],
+        "b": [-3, -4, -5],
+    }
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64", "uint8", "int32", "int64"])
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_every_type_and_a_scalar_come_through(
+    tmp_path: Path, dtype: str, shape: Tuple[int, ...]
+) -> None:
+    path = write_identity(tmp_path / "x.onnx", shape, dtype)
+    feed = np.full(shape, 7, dtype)
+    with open_session(path) as session:
+        assert session.inputs[0].dtype == session.outputs[0].dtype == dtype
+        output = session.run({"x": feed})["y"]
+    assert output.dtype == dtype and output.shape == shape
+    np.testing.assert_array_equal(output, feed)
+
+
+def test_a_model_stored_in_float16_runs(tmp_path: Path) -> None:
+    path = tmp_path / "half.onnx"
+    nodes = [tiny_onnx.node("Add", ["x", "w"], ["y"])]
+    weights = [tiny_onnx.tensor("w", np.full(2, 0.5, np.float16))]
+    types = {"x": "float16", "y": "float16"}
+    path.write_bytes(tiny_onnx.model(nodes, {"x": (2,)}, {"y": (2,)}, weights, dtypes=types))
+    with open_session(path) as session:
+        assert session.run({"x": np.float16([1, 2])})["y"].tolist() == [1.5, 2.5]
+        with pytest.raises(SessionError, match="takes float16"):
+            session.run({"x": np.float32([1, 2])})
+
+
+def test_run_timed_gives_the_outputs_of_run_and_times_that_fit_into_the_call(
+    model_path: Path,
+) -> None:
+    image = bright_spot(3, 12)
+    with open_session(model_path) as session:
+        outputs = session.run({"image": image})
+        started = perf_counter()
+        timed, times = session.run_timed({"image": image})
+        took_ms = 1e3 * (perf_counter() - started)
+        with pytest.raises(SessionError, match="got nothing"):
+            session.run_timed({})
+    for name, array in outputs.items():
+        np.testing.assert_array_equal(timed[name], array)
+    steps = (times.copy_in_ms, times.execute_ms, times.copy_out_ms)
+    assert all(step >= 0 for step in steps) and times.execute_ms > 0
+    assert sum(steps) <= took_ms
+
+
+def test_threads_that_run_at_once_get_their_own_outputs(model_path: Path) -> None:
+    def ask(session: Session, column: int) -> float:
+        joints = [session.run({"image": bright_spot(0, column)})["joints"] for _ in range(50)]
+        return float(np.ptp([item[0, 10, 0] for item in joints]) + joints[0][0, 10, 0])
+
+    with open_session(model_path, threads=1) as session, ThreadPoolExecutor(4) as pool:
+        found = [pool.submit(ask, session, column) for column in range(4)]
+        for column, item in enumerate(found):
+            assert item.result() == pytest.approx((column + 0.5) / 16, abs=1e-5)
+
+
+def test_threads_reach_onnxruntime(model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: List[int] = []
+    make = onnxruntime.InferenceSession
+
+    def record(path: str, settings: onnxruntime.SessionOptions, **rest: object) -> object:
+        asked.append(settings.intra_op_num_threads)
+        return make(path, settings, **rest)
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", record)
+    open_session(model_path, threads=3).close()
+    open_session(model_path).close()
+    assert asked == [3, 0]  # 0: as ONNX Runtime likes
+
+
+def test_a_provider_is_taken_when_it_is_there_and_refused_with_the_list_when_not(
+    model_path: Path,
+) -> None:
+    with open_session(model_path, providers=["CPUExecutionProvider"]) as session:
+        assert session.backend == "onnxruntime"
+    with pytest.raises(UsageError, match="no provider 'NoSuchProvider'") as caught:
+        open_session(model_path, providers=["NoSuchProvider", "CPUExecutionProvider"])
+    assert "CPUExecutionProvider" in str(caught.value.why)
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_a_provider_that_does_not_start_is_not_replaced_silently(
+    model_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["MIGraphXExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: names)
+    with pytest.raises(DeviceError, match="could not start the provider 'MIGraphX") as caught:
+        open_session(model_path, providers=names)
+    assert "running: CPUExecutionProvider" in str(caught.value)
+
+
+def test_half_computes_in_numbers_of_the_board_and_says_that_it_is_an_estimate(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "sum.onnx"
+    nodes = [tiny_onnx.node("Add", ["x", "w"], ["y"])]
+    weights = [tiny_onnx.tensor("w", np.full(1, 2.0**-12, np.float32))]
+    path.write_bytes(tiny_onnx.model(nodes, {"x": (1,)}, {"y": (1,)}, weights))
+    feed = np.ones(1, np.float32)
+    with open_session(path) as exact, open_session(path, half=True) as half:
+        assert exact.run({"x": feed})["y"][0] == 1 + 2.0**-12
+        assert half.run({"x": feed})["y"][0] == 1  # a half has 11 bits
+        assert half.outputs == exact.outputs
+        assert exact.basis == BASIS_HOST
+        assert half.basis == BASIS_EMULATED
+        assert "estimated" in half.basis and "emulated" in half.basis

@@ -9,10 +9,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Union
 
+from atlas_hpe_pipelines.sources.device_frame import DeviceFrame
+from atlas_hpe_pipelines.sources.device_video import DeviceVideo, HostVideo, open_device_video
 from atlas_hpe_pipelines.sources.source import Source
 from atlas_hpe_pipelines.sources.video import VideoSource
 
-__all__ = ["Source", "VideoSource", "open_source"]
+__all__ = [
+    "DeviceFrame",
+    "DeviceVideo",
+    "HostVideo",
+    "Source",
+    "VideoSource",
+    "open_device_video",
+    "open_source",
+]
 
 
 def open_source(source: Union[str, Path]) -> Source:

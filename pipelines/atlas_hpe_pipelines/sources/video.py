@@ -32,6 +32,10 @@ class VideoSource:
     Frame times are the container's presentation times, so a variable frame rate is kept. Rotation
     metadata is applied by OpenCV. A damaged frame is left out and the frames behind it are read.
 
+    Attributes:
+        codec: The container's four letters for it, empty where it has none.
+        rotation_deg: How far the frames were turned.
+
     Raises:
         InputError: The file is missing, a folder, not readable, or has a name that OpenCV can't
             take.
@@ -54,6 +58,8 @@ class VideoSource:
                 why="it is not a video, it is damaged at its start, or it has no frames",
                 fix="play it with another program, or copy it again",
             )
+        self.codec = _four_letters(self._capture.get(cv2.CAP_PROP_FOURCC))
+        self.rotation_deg = int(self._capture.get(cv2.CAP_PROP_ORIENTATION_META))
         self._first = image
         self._first_time_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         self.size_px: Tuple[int, int] = (int(image.shape[1]), int(image.shape[0]))
@@ -111,6 +117,12 @@ class VideoSource:
     def _declared_count(self) -> Optional[int]:
         count = float(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))
         return int(count) if math.isfinite(count) and count >= 1 else None
+
+
+def _four_letters(number: float) -> str:
+    """The container's name of a codec, as four characters in one number."""
+    letters = int(number).to_bytes(4, "little", signed=False) if number >= 0 else b""
+    return letters.decode("ascii", "replace").strip("\0 ")
 
 
 def _counts_frames(path: Path) -> bool:
