@@ -222,3 +222,10 @@ def test_an_error_of_a_device_that_is_not_there_names_it() -> None:
         with pytest.raises(DeviceError, match=r"rt\.set_device"):
             DeviceOwner.acquire(board.acl, 7)
         assert board.live() == {}
+
+
+def test_a_failing_end_of_acl_is_told() -> None:
+    with simulated_board(fail="acl.finalize@1=507000") as board:
+        DeviceOwner.acquire(board.acl, 0).release()
+        with pytest.raises(DeviceError, match=r"acl\.finalize"):
+            finalise(board.acl)

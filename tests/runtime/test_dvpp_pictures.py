@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from pathlib import Path
-from typing import Dict, Iterator, Tuple
+from typing import Iterator, Tuple
 
 import cv2
 import numpy as np
@@ -256,40 +256,3 @@ def test_a_picture_that_does_not_fit_the_input_is_refused(
         picture = DevicePicture(channel.pool, vpc_layout(*size_px), JPEG_MATRIX)
         with pytest.raises(SessionError, match="does not fit the input 'image'"):
             picture.as_tensor(spec)
-
-
-def use_everything(owner: DeviceOwner) -> None:
-    with DvppChannel(owner) as channel:
-        picture = decoded(channel, smooth_picture(240, 180))
-        cropper = Cropper(channel)
-        out = cropper.make_output((SIZE, SIZE), JPEG_MATRIX)
-        for region in (Box(20, 20, 100, 100), Box(-50, -50, 100, 100)):
-            cropper.crop(picture, planned(picture.size_px, region), out)
-        out.download()
-
-
-def counted_calls() -> Dict[str, int]:
-    with simulated_device() as owner:
-        before = machine_of(owner).faults.counts()
-        use_everything(owner)
-        after = machine_of(owner).faults.counts()
-    return {name: count - before.get(name, 0) for name, count in after.items()}
-
-
-def test_each_call_that_fails_gives_one_error_and_leaves_nothing() -> None:
-    with simulated_device() as owner:
-        first = machine_of(owner).faults.counts()
-    tried = 0
-    for name, count in sorted(counted_calls().items()):
-        for number in range(1, count + 1):
-            fault = f"{name}@{first.get(name, 0) + number}=507899"
-            with simulated_device(fail=fault) as owner:
-                try:
-                    use_everything(owner)
-                except DeviceError as error:
-                    assert name.split(".", 1)[1] in error.what, fault
-                else:
-                    # A null handle is the only failure that has no code of its own.
-                    assert name.endswith(("get_run_mode", "ret_code")), fault
-            tried += 1
-    assert tried > 60

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, List, Tuple
 
 import numpy as np
 import pytest
@@ -15,7 +15,6 @@ from atlas_hpe_runtime.acl.dvpp import video
 from atlas_hpe_runtime.acl.dvpp.annexb import AccessUnit, AnnexBStream
 from atlas_hpe_runtime.acl.dvpp.video import IN_FLIGHT, DecodedPicture, VideoDecoder
 from atlas_hpe_runtime.acl.dvpp.video_header import VideoHeader, find_header
-from atlas_hpe_runtime.acl.owner import DeviceOwner
 from clips import encode, spot_frames
 from dvpp_device import machine_of, simulated_device
 
@@ -235,47 +234,3 @@ def test_a_unit_that_the_device_refused_is_taken_back(clip: Clip) -> None:
         while decoder.receive() is not None:
             count += 1
     assert count == IN_FLIGHT - 1
-
-
-def whole_run(owner: DeviceOwner, clip: Clip) -> None:
-    units, header = clip
-    with VideoDecoder(owner, header, "bt601-narrow") as decoder:
-        for decoded in decode(decoder, units[:4]):
-            if decoded.picture is not None:
-                decoded.picture.release()
-
-
-def run_with(fail: str, clip: Clip) -> Tuple[Optional[DeviceError], Dict[str, int]]:
-    failed = None
-    with simulated_device(fail=fail) as owner:
-        before = machine_of(owner).faults.counts()
-        try:
-            whole_run(owner, clip)
-        except DeviceError as error:
-            failed = error
-        after = machine_of(owner).faults.counts()
-    return failed, {name: count for name, count in after.items() if count > before.get(name, 0)}
-
-
-#: Calls whose failure is not one of the run: no code, an empty wait, or a picture that is lost.
-_SILENT = {"acl.media.dvpp_get_pic_desc_ret_code", "acl.rt.get_run_mode"}
-
-
-@pytest.mark.slow
-def test_each_call_that_fails_gives_one_error_and_leaves_nothing(clip: Clip) -> None:
-    failed, counts = run_with("", clip)
-    assert failed is None
-    tried = 0
-    for name, count in sorted(counts.items()):
-        # The first and the last: the calls of a frame are all alike.
-        for number in sorted({1, count}):
-            failed, _ = run_with(f"{name}@{number}=507899", clip)
-            if name in _SILENT:
-                continue
-            if failed is None:
-                # How often the callback thread looks for work differs from run to run.
-                assert name == "acl.rt.process_report", f"{name}@{number}"
-            else:
-                assert name.split(".", 1)[1] in failed.what, f"{name}@{number}"
-            tried += 1
-    assert tried > 40

@@ -87,7 +87,9 @@ class Frame:
                 return
             try:
                 with self._owner:
-                    self._owner.acl.call("rt.synchronize_stream", self.slot.stream)
+                    # A failure is told after a second try: the inputs may belong to others, who free
+                    # them when they hear of it.
+                    self._owner.acl.release("rt.synchronize_stream", self.slot.stream)
                     self.clock.finished = perf_counter()
                     if not self._resident:
                         self._outputs = self.slot.take(self.shapes)

@@ -15,7 +15,6 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
-from types import FrameType
 from typing import Callable, List, Optional, Sequence, Set, Tuple
 
 from atlas_hpe.errors import AtlasHpeError
@@ -23,6 +22,7 @@ from atlas_hpe.outfile import AtomicFile
 from atlas_hpe_runtime.simulator.calls import spec_of
 from atlas_hpe_runtime.simulator.faults import FaultPlan
 from atlas_hpe_runtime.simulator.install import install, uninstall
+from atlas_hpe_runtime.simulator.ledger import call_site
 from atlas_hpe_runtime.simulator.machine import Machine
 from atlas_hpe_runtime.simulator.settings import SimulatorSettings
 
@@ -30,9 +30,6 @@ __all__ = ["CallSite", "Outcome", "record_calls", "sweep", "write_table"]
 
 #: An error that any call may give: "internal error of the runtime" (ascend.md section 1.7).
 ANY_CALL_CODE = 507000
-_SIMULATOR = __name__.rpartition(".")[0]
-#: Modules that calls pass through on their way; what calls *them* is a call's site.
-_GATES = ("atlas_hpe_runtime.acl.api", "contextlib")
 #: ACL is finalised when the process ends, after everything that could still raise.
 _AT_EXIT = "acl.finalize"
 #: What stays until then.
@@ -100,9 +97,9 @@ def sweep(
 
     Of a place that is passed several times the first and the last call fail, each in a run of its
     own; a last one that this run does not come to, since threads meet in another order, is left
-    out. A fault has to end in one ``AtlasHpeError`` that names the call and the code and says what
-    to do; it must leave no handle, no memory and no thread, and the program has to work when it is
-    run again on the same device. Calls that give no code need not have it named.
+    out. A fault has to end in one ``AtlasHpeError`` that says what to do and names the call, and
+    the code where there is one. It must leave no handle, no memory and no thread, and touch nothing
+    that was freed; and the program has to work when it is run again on the same device.
 
     Args:
         job: As for ``record_calls``.
@@ -159,6 +156,7 @@ def _fail_once(
             problems = ["the run did not come to this call"]
         left = [entry for entry in machine.ledger.live() if entry.kind != _STAYS]
         problems += [f"left: {entry.describe()}" for entry in left]
+        problems += [f"misuse: {note}" for note in machine.ledger.notes()]
         if faults.fired:
             problems += _run_again(job, machine)
     finally:
@@ -226,7 +224,7 @@ class _Places(FaultPlan):
         self._guard = threading.Lock()
 
     def next(self, call: str) -> Optional[int]:
-        place = (call, _site(sys._getframe(1)))
+        place = (call, call_site(whole_path=False))
         with self._guard:
             self._counts_by_place[place] += 1
             if self.fired or (*place, self._counts_by_place[place]) != self._target:
@@ -237,14 +235,3 @@ class _Places(FaultPlan):
     def sites(self) -> List[CallSite]:
         """In the order in which they were first passed."""
         return [CallSite(*place, count) for place, count in self._counts_by_place.items()]
-
-
-def _site(frame: Optional[FrameType]) -> str:
-    """The innermost frame that is neither the simulator's nor a gate's."""
-    while frame is not None:
-        name = str(frame.f_globals.get("__name__", ""))
-        if not name.startswith(_SIMULATOR) and name not in _GATES:
-            code = frame.f_code
-            return f"{Path(code.co_filename).name}:{frame.f_lineno} in {code.co_name}"
-        frame = frame.f_back
-    return "a thread of the simulator"
