@@ -29,6 +29,10 @@ class ReplaySession(Protocol):
         """Name of the back-end."""
 
     @property
+    def basis(self) -> str:
+        """What its results are: simulated, or measured on a board."""
+
+    @property
     def inputs(self) -> Tuple[TensorSpec, ...]:
         """Inputs in graph order."""
 
@@ -70,7 +74,9 @@ def replay_bundle(
             from_pictures = _takes_nv12(session.inputs, answer.sample)
             comparison.add(answer, session.run(_feed(session.inputs, answer.sample)))
     precision = "float32" if card is None else card.provenance.precision
-    rung = replay_rung(session.backend, from_pictures=from_pictures, precision=precision)
+    rung = replay_rung(
+        session.backend, session.basis, from_pictures=from_pictures, precision=precision
+    )
     parity = comparison.report(TOLERANCES[rung.tolerance], f"{facts.source}, recorded")
     return LadderReport(
         reference=f"{facts.reference} ({facts.reference_kind}, recorded in {Path(path).name})",

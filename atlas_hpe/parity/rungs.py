@@ -79,20 +79,21 @@ def file_tolerance(precision: str) -> str:
     return "float16-graph" if precision == "float16" else "float32"
 
 
-def replay_rung(backend: str, *, from_pictures: bool, precision: str = "float32") -> Rung:
+def replay_rung(
+    backend: str, basis: str, *, from_pictures: bool, precision: str = "float32"
+) -> Rung:
     """What a replayed bundle shows, by the back-end that ran it.
 
     Args:
         backend: Name of the runtime's back-end.
+        basis: What its results are, in its words: simulated, or measured on a board.
         from_pictures: The model was fed NV12 pictures, and normalises them itself.
         precision: What the model is stored in, as its card says.
     """
-    if backend == "acl":
-        what, tolerance = "measured on a board, through ACL", "half"
-    elif backend == "onnxruntime":
+    if backend == "onnxruntime":
         what = "replayed on this machine through ONNX Runtime, not on a board"
         tolerance = file_tolerance(precision)
     else:
-        what = f"replayed on this machine through the back-end '{backend}', not on a board"
+        what = f"replayed through the back-end '{backend}': {basis}"
         tolerance = "half"
     return Rung("replay", what, "aipp" if from_pictures else tolerance)

@@ -38,8 +38,10 @@ class FakeSession:
         run: Callable[[Outputs], Outputs],
         backend: str = "onnxruntime",
         inputs: Tuple[TensorSpec, ...] = FLOATS,
+        basis: str = "measured on this host",
     ) -> None:
         self.backend = backend
+        self.basis = basis
         self.inputs = inputs
         self.fed: List[Outputs] = []
         self._run = run
@@ -85,19 +87,20 @@ def test_the_report_names_reference_bundle_and_model(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("backend", "words", "limit"),
+    ("backend", "basis", "words", "limit"),
     [
-        ("onnxruntime", "replayed on this machine through ONNX Runtime, not on a board", "float32"),
-        ("simulator", "through the back-end 'simulator', not on a board", "half"),
-        ("acl", "measured on a board", "half"),
+        ("onnxruntime", "measured on this host", "through ONNX Runtime, not on a board", "float32"),
+        ("simulator", "simulated", "through the back-end 'simulator': simulated", "half"),
+        ("acl", "measured on a board", "through the back-end 'acl': measured on a board", "half"),
+        ("acllite", "measured on a board", "'acllite': measured on a board", "half"),
     ],
 )
 def test_a_board_is_named_only_when_one_ran(
-    bundle: Path, backend: str, words: str, limit: str
+    bundle: Path, backend: str, basis: str, words: str, limit: str
 ) -> None:
-    (rung,) = replay(bundle, FakeSession(give, backend)).rungs
+    (rung,) = replay(bundle, FakeSession(give, backend, basis=basis)).rungs
     assert words in rung.what
-    assert ("measured" in rung.what) == (backend == "acl")
+    assert ("measured on a board" in rung.what) == (basis == "measured on a board")
     assert rung.parity.tensor_limit == TOLERANCES[limit].tensor
 
 
