@@ -102,7 +102,12 @@ def read_onnx_summary(path: Union[str, Path]) -> OnnxSummary:
         ) from error
     if not found.has_graph or not found.opsets:
         why = "it holds no graph" if not found.has_graph else "it names no opset"
-        raise ModelFileError("the file is not an ONNX model", where=path, why=why)
+        raise ModelFileError(
+            "the file is not an ONNX model",
+            where=path,
+            why=why,
+            fix="export or copy the model again",
+        )
     for name in found.external_files:
         _check_external_file(path, name)
     return OnnxSummary(

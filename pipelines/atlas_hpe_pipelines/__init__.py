@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         format_run_report,
     )
     from atlas_hpe_pipelines.sinks import Sink, open_sink
-    from atlas_hpe_pipelines.sources import Source, open_source
+    from atlas_hpe_pipelines.sources import Source, open_device_video, open_source
     from atlas_hpe_pipelines.tracking import HandDetector, HandFinder, HandReader
 
 __all__ = [
@@ -56,6 +56,7 @@ __all__ = [
     "draw_movement",
     "format_run_report",
     "input_affine",
+    "open_device_video",
     "open_sink",
     "open_source",
     "prepare_sample",
@@ -71,7 +72,7 @@ _HOMES = {
     "preprocess": ("crop_picture", "cut_sample", "input_affine", "prepare_sample", "to_feeds"),
     "run_report": ("OutputReport", "RunReport", "StageReport", "format_run_report"),
     "sinks": ("Sink", "open_sink"),
-    "sources": ("Source", "open_source"),
+    "sources": ("Source", "open_device_video", "open_source"),
     "tracking": ("HandDetector", "HandFinder", "HandReader"),
 }
 

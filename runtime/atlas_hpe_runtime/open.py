@@ -34,7 +34,7 @@ def open_session(
         backend: Name of a back-end, or ``"auto"`` to take the one for the file's suffix.
         device: Number of the device.
         threads: CPU threads for a back-end on the host, None for one per core.
-        frames_in_flight: Runs that may be submitted before a result is taken.
+        frames_in_flight: Runs on a device at once; one more waits for the oldest.
         batch: Batch of a model with a dynamic batch, None to take it from the feeds.
         image_size: Height and width of a model with dynamic sizes, None to take it from the feeds.
         half: Compute as the board would, in emulated half precision (onnxruntime only).
@@ -66,9 +66,6 @@ def open_session(
             where="--backend",
             fix="choose one of: auto, " + ", ".join(BACKENDS),
         )
-    if threads is not None and threads < 1:
-        raise UsageError(f"{threads} threads are too few", where="threads", fix="give 1 or more")
-    module = importlib.import_module(f"atlas_hpe_runtime.backends.{backend}")
     options = SessionOptions(
         device=device,
         threads=threads,
@@ -78,5 +75,6 @@ def open_session(
         half=half,
         providers=tuple(providers),
     )
+    module = importlib.import_module(f"atlas_hpe_runtime.backends.{backend}")
     session: Session = module.open_model(path, options)
     return session

@@ -17,9 +17,12 @@ __all__ = [
     "BASIS_EMULATED",
     "BASIS_HOST",
     "BASIS_SIMULATED",
+    "HasShape",
     "RunTimes",
     "Session",
     "check_feeds",
+    "closed_error",
+    "unknown_handle_error",
 ]
 
 BASIS_BOARD = "measured on a board"
@@ -41,6 +44,18 @@ class RunTimes:
     copy_in_ms: float
     execute_ms: float
     copy_out_ms: float
+
+
+class HasShape(Protocol):
+    """What is asked of a feed: an ndarray has it, and so has an array in device memory."""
+
+    @property
+    def shape(self) -> Tuple[int, ...]:
+        """Size of each axis."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Element type."""
 
 
 class Session(Protocol):
@@ -114,11 +129,21 @@ class Session(Protocol):
     ) -> None: ...
 
 
-def check_feeds(inputs: Sequence[TensorSpec], feeds: Mapping[str, np.ndarray]) -> None:
+def check_feeds(
+    inputs: Sequence[TensorSpec],
+    feeds: Mapping[str, HasShape],
+    kinds: Tuple[type, ...] = (np.ndarray,),
+) -> None:
     """Hold feeds against the declared inputs.
 
+    Args:
+        inputs: The inputs.
+        feeds: Input name -> what is fed.
+        kinds: What the back-end can read.
+
     Raises:
-        SessionError: A missing or unknown name, a wrong shape or a wrong dtype.
+        SessionError: A missing or unknown name, something that is no array, a wrong shape or a
+            wrong dtype.
     """
     names = [spec.name for spec in inputs]
     if sorted(names) != sorted(feeds):
@@ -129,6 +154,12 @@ def check_feeds(inputs: Sequence[TensorSpec], feeds: Mapping[str, np.ndarray]) -
         )
     for spec in inputs:
         array = feeds[spec.name]
+        if not isinstance(array, kinds):
+            raise SessionError(
+                f"what was fed to input '{spec.name}' is a {type(array).__name__}",
+                why="this back-end takes " + " or ".join(kind.__name__ for kind in kinds),
+                fix="give a NumPy array; read_tensor() makes one of a device tensor",
+            )
         shape_fits = len(array.shape) == len(spec.shape) and all(
             want in (-1, have) for want, have in zip(spec.shape, array.shape)
         )
@@ -139,3 +170,17 @@ def check_feeds(inputs: Sequence[TensorSpec], feeds: Mapping[str, np.ndarray]) -
                 f"got {array.dtype} {list(array.shape)}",
                 fix="prepare it with atlas_hpe_pipelines.to_feeds and the model's card",
             )
+
+
+def closed_error() -> SessionError:
+    """The error for a session that is used after ``close``."""
+    return SessionError("the session is closed", fix="open it again with open_session()")
+
+
+def unknown_handle_error(handle: int) -> SessionError:
+    """The error for a handle that ``result`` can't take."""
+    return SessionError(
+        f"there is no run with handle {handle}",
+        why="it was never given out, or its result has been taken",
+        fix="take each handle of submit() once",
+    )

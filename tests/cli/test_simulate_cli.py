@@ -178,6 +178,50 @@ def test_a_ledger_that_was_cut_off_is_left_out() -> None:
     assert done.stderr.splitlines()[-1] == "everything was released"
 
 
+def test_a_process_that_was_ended_while_it_wrote_is_shown_as_far_as_it_came() -> None:
+    code = (
+        "import json, os, acl\n"
+        "from pathlib import Path\n"
+        "folder = Path(os.environ['ATLAS_HPE_SIM_LEDGERS'])\n"
+        "report = {'pid': 2, 'calls': {}, 'live': [], 'notes': ['first']}\n"
+        "lines = [json.dumps([report]), json.dumps(['note', 'second']), '[\"no']\n"
+        "folder.joinpath('1.jsonl').write_text('')\n"
+        "folder.joinpath('2.jsonl').write_text('\\n'.join(lines))\n"
+    )
+    done = simulate("--json", "--", sys.executable, "-c", code)
+    notes = [process["notes"] for process in json.loads(done.stdout)["processes"]]
+    assert sorted(notes) == [[], ["first", "second"]]
+
+
+def test_a_process_that_outlives_the_command_ends_in_silence(tmp_path: Path) -> None:
+    code = "from atlas_hpe_runtime.simulator.child import take_over; take_over()"
+    variables = {**os.environ, "ATLAS_HPE_SIM_LEDGERS": str(tmp_path / "gone")}
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, env=variables, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
+def test_ctrl_c_is_the_programs_to_answer_and_the_ledger_still_comes(tmp_path: Path) -> None:
+    path = tmp_path / "loop.py"
+    path.write_text(
+        "import os, signal, sys, time\n"
+        "import acl\n"
+        "acl.init()\n"
+        "try:\n"
+        "    os.killpg(0, signal.SIGINT)\n"
+        "    time.sleep(60)\n"
+        "except KeyboardInterrupt:\n"
+        "    sys.exit(3)\n"
+    )
+    words = [sys.executable, "-m", "atlas_hpe", "simulate", "--", sys.executable, str(path)]
+    done = subprocess.run(
+        words, capture_output=True, text=True, timeout=60, start_new_session=True, check=False
+    )
+    assert "1 not released:" in done.stderr
+    assert f"acl.init at {path}:3" in done.stderr
+    assert done.returncode == 3
+
+
 def test_a_python_without_this_package_is_told(tmp_path: Path) -> None:
     done = simulate("--", sys.executable, "-S", "-c", "import acl", PYTHONPATH=python_path())
     if done.returncode == 0:

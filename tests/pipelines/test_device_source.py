@@ -13,7 +13,7 @@ import pytest
 
 from atlas_hpe.aipp import CSC_MATRICES, aipp_spec, bgr_to_nv12
 from atlas_hpe.card import PreprocessSpec
-from atlas_hpe.errors import DeviceError, InputError, SessionError, SourceError
+from atlas_hpe.errors import DeviceError, InputError, SessionError, SourceError, UsageError
 from atlas_hpe.geometry import Box, apply_affine, invert_affine
 from atlas_hpe.poses import Frame
 from atlas_hpe_pipelines.draw import draw_hands
@@ -197,6 +197,19 @@ def test_a_frame_that_was_not_looked_at_is_gone_with_its_source(
         unseen.image  # noqa: B018 - looking is the point
     with pytest.raises(SessionError, match="closed"):
         next(frames)
+
+
+def test_several_videos_are_decoded_at_once(clip: Path, owner: DeviceOwner) -> None:
+    """Each decoder takes a channel of its own, and gives it back."""
+    sources = [on_device(clip, owner) for _ in range(3)]
+    assert [next(source.frames()).index for source in sources] == [0, 0, 0]
+    sources[1].close()
+    with pytest.raises(UsageError, match="channel 2 of the video decoder is in use"):
+        open_device_video(clip, acl=owner.acl, channel_id=2)
+    open_device_video(clip, acl=owner.acl, channel_id=1).close()
+    for source in sources:
+        source.close()
+    assert owner.video_channels == set()
 
 
 def test_a_source_that_is_never_read_leaves_nothing(clip: Path, owner: DeviceOwner) -> None:

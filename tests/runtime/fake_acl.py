@@ -12,7 +12,8 @@ import numpy as np
 from atlas_hpe_runtime.acl.api import Acl
 
 RT_ACTIONS = ["set_device", "reset_device", "set_context", "destroy_context", "destroy_stream"]
-RT_ACTIONS += ["destroy_event", "record_event", "stream_wait_event", "synchronize_stream"]
+RT_ACTIONS += ["destroy_event", "record_event", "stream_wait_event", "reset_event"]
+RT_ACTIONS += ["synchronize_stream"]
 
 
 class FakeModel:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from time import sleep
 from types import ModuleType, SimpleNamespace
 from typing import List, Tuple
 
 import pytest
 
 from atlas_hpe.errors import DeviceError, MissingExtraError
-from atlas_hpe_runtime.acl.api import Acl, acquire, device_error, load_acl
+from atlas_hpe_runtime.acl import api
+from atlas_hpe_runtime.acl.api import Acl, acquire, close_after, device_error, load_acl
 from atlas_hpe_runtime.acl.codes import explain
 
 
@@ -171,6 +174,37 @@ def test_a_pyacl_that_does_not_load_is_told_with_the_cause(
     with pytest.raises(DeviceError, match="can't be loaded") as caught:
         load_acl()
     assert caught.value.why == "libascendcl.so: no such file"
+
+
+def test_threads_that_load_pyacl_together_get_one_gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow(module: ModuleType, *, simulated: bool) -> Acl:
+        sleep(0.05)
+        return Acl(module, simulated=simulated)
+
+    monkeypatch.setitem(sys.modules, "acl", ModuleType("acl"))
+    monkeypatch.setattr(api, "Acl", slow)
+    with ThreadPoolExecutor(4) as threads:
+        assert len(set(threads.map(lambda _: load_acl(), range(4)))) == 1
+
+
+def test_after_an_error_in_the_block_that_of_the_release_is_not_told() -> None:
+    def refuse() -> None:
+        raise DeviceError("not released")
+
+    close_after(ValueError("in the block"), refuse)
+    with pytest.raises(DeviceError, match="not released"):
+        close_after(None, refuse)
+
+
+def test_a_package_that_pyacl_needs_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "acl.py").write_text("import a_package_of_cann\n")
+    monkeypatch.delitem(sys.modules, "acl", raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(DeviceError, match="can't be loaded") as caught:
+        load_acl()
+    assert "a_package_of_cann" in str(caught.value.why)
 
 
 def test_a_module_has_one_gate_that_knows_whether_it_is_simulated(

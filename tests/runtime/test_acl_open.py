@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 from types import ModuleType
 
 import numpy as np
@@ -12,9 +14,10 @@ from acl_board import negation, random_array, write_model
 
 from atlas_hpe.errors import DeviceError, MissingExtraError, ModelFileError, UsageError
 from atlas_hpe_runtime import Session, open_session
-from atlas_hpe_runtime.backends import SessionOptions, acl
+from atlas_hpe_runtime.backends import SessionOptions, acl, simulator
 from atlas_hpe_runtime.backends.simulator import _make_gate
 from atlas_hpe_runtime.simulator.install import install, uninstall
+from atlas_hpe_runtime.simulator.machine import Machine
 from atlas_hpe_runtime.simulator.settings import SimulatorSettings
 
 pytest.importorskip("onnxruntime")
@@ -70,6 +73,20 @@ def test_sessions_share_the_simulated_device(
     assert [item.kind for item in machine.ledger.live()] == ["init"]
 
 
+def test_threads_that_open_the_first_session_together_share_the_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def slow(settings: SimulatorSettings) -> Machine:
+        sleep(0.05)
+        return Machine(settings)
+
+    monkeypatch.setattr(simulator, "Machine", slow)
+    monkeypatch.setenv("ATLAS_HPE_SIM_MEMORY_MB", "777")
+    with ThreadPoolExecutor(4) as threads:
+        gates = set(threads.map(lambda _: simulator._gate(), range(4)))
+    assert len(gates) == 1
+
+
 def test_a_program_that_runs_on_the_simulator_is_told_so(model_path: Path) -> None:
     machine = install(SimulatorSettings())
     try:
@@ -106,10 +123,10 @@ def test_a_real_om_is_refused_by_the_simulator(shared_data: Path) -> None:
 
 
 def test_a_damaged_model_is_told_in_words(tmp_path: Path) -> None:
-    for name in ("broken.onnx", "broken.om"):
+    for name in ("broken.onnx", "broken.om", "broken.bin"):
         path = tmp_path / name
         path.write_bytes(b"\x08\x06nothing of use")
-        with pytest.raises((ModelFileError, DeviceError)) as caught:
+        with pytest.raises(ModelFileError, match="not an ONNX model") as caught:
             open_session(path, backend="simulator")
         assert caught.value.where == str(path)
 

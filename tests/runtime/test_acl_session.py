@@ -171,6 +171,20 @@ def test_the_device_runs_the_frames_of_a_session_one_after_the_other(model_path:
         session.result(handles[0])
 
 
+def test_an_event_that_was_waited_for_is_reset_so_that_the_next_wait_waits(
+    model_path: Path,
+) -> None:
+    gate = threading.Event()
+    with simulated_board() as board, board.open(model_path) as session:
+        with slow_device(board, lambda: gate.wait(20) or None):  # type: ignore[func-returns-value]
+            handles = [session.submit({"x": random_array(SHAPE)}) for _ in range(2)]
+        gate.set()
+        for handle in handles:
+            session.result(handle)
+        assert board.counts["acl.rt.stream_wait_event"] == 1
+        assert board.counts["acl.rt.reset_event"] == 1
+
+
 def test_a_result_is_taken_once(model_path: Path) -> None:
     with simulated_board() as board, board.open(model_path) as session:
         handle = session.submit({"x": random_array(SHAPE)})
@@ -186,6 +200,7 @@ def test_bad_feeds_are_refused_by_name_shape_and_type(model_path: Path) -> None:
             ({"z": x}, "do not match"),
             ({"x": x[:, :2]}, "input 'x' does not fit"),
             ({"x": x.astype(np.float64)}, "input 'x' does not fit"),
+            ({"x": x.tolist()}, "input 'x' is a list"),
         ):
             with pytest.raises(SessionError, match=message):
                 session.run(feeds)

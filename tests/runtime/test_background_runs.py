@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event, get_ident
 from time import sleep
 from typing import Dict, List
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from atlas_hpe.errors import DeviceError, SessionError
+from atlas_hpe_runtime import background
 from atlas_hpe_runtime.background import BackgroundRuns
 
 
@@ -39,6 +41,32 @@ def test_a_handle_is_taken_once_and_carries_the_error_of_its_run() -> None:
         with pytest.raises(SessionError, match=f"handle {taken}"):
             runs.result(taken)
     runs.close()
+
+
+def test_threads_that_submit_together_share_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: List[ThreadPoolExecutor] = []
+
+    def slow(**settings: object) -> ThreadPoolExecutor:
+        sleep(0.05)
+        made.append(ThreadPoolExecutor(1))
+        return made[-1]
+
+    monkeypatch.setattr(background, "ThreadPoolExecutor", slow)
+    runs = BackgroundRuns("test")
+    with ThreadPoolExecutor(4) as threads:
+        handles = set(threads.map(lambda _: runs.submit(dict), range(4)))
+    assert len(handles) == 4
+    for handle in handles:
+        runs.result(handle)
+    runs.close()
+    assert len(made) == 1
+
+
+def test_after_close_nothing_starts() -> None:
+    runs = BackgroundRuns("test")
+    runs.close()
+    with pytest.raises(SessionError, match="closed"):
+        runs.submit(lambda: {})
 
 
 def test_close_waits_for_what_was_started_and_may_come_twice() -> None:

@@ -85,6 +85,7 @@ def test_a_report_survives_its_file(tmp_path: Path) -> None:
     [
         ({"bench_version": 2}, "version is 2"),
         ({"model": None}, "'model' is not an object"),
+        ({"model": {"file": "hand.om", "sha256": None}}, "'sha256' of the model is not a text"),
         ({"times": {"execute": {"samples": 1, "p50": "fast", "p90": 1, "p99": 1}}}, "p50"),
         ({"times": {"execute": {"samples": 1, "p50": 1, "p90": 1}}}, "p99"),
         ({"times": {"execute": 3}}, "int"),

@@ -157,6 +157,8 @@ def test_unknown_backend_and_threads_are_usage_errors(model_path: Path) -> None:
         open_session(model_path, backend="npu")
     with pytest.raises(UsageError, match="too few"):
         open_session(model_path, threads=0)
+    with pytest.raises(UsageError, match="100000 threads are too many"):
+        open_session(model_path, threads=100_000)  # ONNX Runtime would hang
 
 
 def test_the_session_keeps_the_protocol(model_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mdl_programs import Board, Bound, file_of, picture_model, sum_model
+from simulated import started
 
 import tiny_onnx
 from atlas_hpe.aipp import AippSpec
@@ -103,6 +104,14 @@ def test_a_model_that_is_not_in_the_programs_memory_can_not_be_loaded() -> None:
     pointer = board.malloc(content)
     assert board.acl.mdl.load_from_mem(pointer, len(content)) == (0, 145007)
     assert board.acl.mdl.load_from_mem(0, 0) == (0, 145007)
+
+
+def test_a_number_of_a_config_is_read_as_c_reads_it() -> None:
+    acl, _ = started()
+    handle = acl.mdl.create_config_handle()
+    for attribute, value in ((1, 3), (3, id(handle)), (4, -9999)):
+        assert acl.mdl.set_config_opt(handle, attribute, value) == 0
+    assert acl.mdl.load_with_config(handle) == (0, 145007)
 
 
 def test_loading_needs_a_context(tmp_path: Path) -> None:

@@ -294,6 +294,12 @@ def test_memory_ends() -> None:
     assert code_of(card.allocate, 0, "device") == 100000
 
 
+@pytest.mark.parametrize("size", [-1, -100, (1 << 63) - 100])
+def test_more_memory_than_any_host_has_is_refused(size: int) -> None:
+    acl, _ = started(mode="ep")
+    assert acl.rt.malloc_host(size) == (0, 207001)
+
+
 def test_a_large_block_costs_no_memory_before_it_is_used() -> None:
     memory, _ = memory_of()
     pointer = memory.allocate(4 << 30, "device")

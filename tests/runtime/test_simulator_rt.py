@@ -41,6 +41,8 @@ def test_a_configuration_has_to_be_a_json_file(tmp_path: Path) -> None:
     assert acl.init(str(tmp_path / "none.json")) == 100003
     assert acl.init(str(tmp_path)) == 100003
     assert acl.init(str(bad)) == 100006
+    bad.write_text("[" * 100_000)
+    assert acl.init(str(bad)) == 100006
     bad.write_text("{}")
     assert not machine.initialised
     assert acl.init(str(bad)) == 0

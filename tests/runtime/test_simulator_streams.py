@@ -10,6 +10,7 @@ import pytest
 from simulated import good, live_kinds, started
 
 from atlas_hpe_runtime.simulator import AclFailure
+from atlas_hpe_runtime.simulator.rt.streams import Event
 
 # Streams and events
 
@@ -44,21 +45,25 @@ def test_the_first_failure_of_a_stream_comes_out_once() -> None:
     assert acl.rt.synchronize_device() == 0
 
 
-def test_a_fault_of_the_simulator_does_not_hang_the_program(
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_fault_of_the_simulator_is_shown_and_does_not_hang_the_program(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(threading, "excepthook", lambda _: None, raising=False)
     acl, machine = started()
+    gate = threading.Event()
 
     def broken() -> None:
+        gate.wait(10)
         raise ZeroDivisionError
 
-    machine.stream(0).submit(broken)
-    assert acl.rt.synchronize_stream(0) == 507000
     seen: List[int] = []
+    machine.stream(0).submit(broken)
     machine.stream(0).submit(lambda: seen.append(1))
+    gate.set()
+    assert acl.rt.synchronize_stream(0) == 507000
+    assert "ZeroDivisionError" in capsys.readouterr().err
+    machine.stream(0).submit(lambda: seen.append(2))
     assert acl.rt.synchronize_stream(0) == 0
-    assert seen == [1]
+    assert seen == [1, 2]
 
 
 def test_any_failure_leaves_the_order_as_it_was() -> None:
@@ -134,6 +139,15 @@ def test_an_event_is_complete_when_the_stream_has_come_to_it() -> None:
     assert acl.rt.destroy_event(event) == 0
     assert acl.rt.destroy_event(event) == 100000
     assert acl.rt.record_event(event, stream) == 100000
+
+
+def test_a_record_that_fails_is_not_waited_for() -> None:
+    _, machine = started()
+    stream, event = machine.stream(0), Event()
+    stream.close()
+    with pytest.raises(AclFailure):
+        event.record(stream)
+    assert event.is_complete()
 
 
 def test_one_stream_waits_for_the_event_of_another() -> None:

@@ -236,10 +236,39 @@ def test_a_thread_that_is_not_there_can_not_be_stopped() -> None:
         acl.util.start_thread("name", [])
 
 
-def test_stopping_a_thread_says_what_it_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threading, "excepthook", lambda _: None, raising=False)
+def test_a_thread_keeps_its_number_until_it_is_stopped() -> None:
+    acl, _ = started()
+    numbers = []
+    for _ in range(3):
+        done = threading.Event()
+        numbers.append(good(acl.util.start_thread(lambda event: event.set(), done)))
+        assert done.wait(10)
+        time.sleep(0.01)  # a thread of Python's would be gone by now, and its number free
+    assert len(set(numbers)) == 3
+    assert [acl.util.stop_thread(number) for number in numbers] == [0, 0, 0]
+
+
+def test_a_thread_that_nobody_stopped_ends_with_its_machine() -> None:
+    acl, machine = started()
+    number = good(acl.util.start_thread(lambda: None, None))
+    thread = machine.threads[number]
+    machine.close()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert live_kinds(machine)[-1] == "thread"
+
+
+def test_what_a_thread_raised_is_shown_and_comes_out_when_it_is_stopped(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     acl, machine = started()
     thread = good(acl.util.start_thread(lambda _: [][0], []))
+    for _ in range(500):
+        if machine.threads[thread].failure is not None:
+            break
+        time.sleep(0.01)
+    time.sleep(0.05)
+    assert "IndexError" in capsys.readouterr().err
     with pytest.raises(RuntimeError, match="exception=IndexError,msg=thread call failed"):
         acl.util.stop_thread(thread)
     assert "thread" not in live_kinds(machine)

@@ -139,7 +139,9 @@ class DeviceVideo:
         except SourceError as error:
             self.warnings.append(f"{self.name}: {_in_words(error)}")
             return None
-        header = find_header(unit.data, self._header.codec) if unit and unit.is_key else None
+        header = None
+        if unit is not None and unit.is_key:
+            header = find_header(unit.data, self._header.codec, self.name)
         if header is not None and header != self._header:
             raise SourceError(
                 "the video changes its form on the way, which is not supported on the device",
@@ -151,7 +153,11 @@ class DeviceVideo:
 
 
 def open_device_video(
-    path: Union[str, Path], *, acl: Optional[Acl] = None, device: int = 0, channel_id: int = 0
+    path: Union[str, Path],
+    *,
+    acl: Optional[Acl] = None,
+    device: int = 0,
+    channel_id: Optional[int] = None,
 ) -> Union[DeviceVideo, HostVideo]:
     """Open a video for decoding on the device.
 
@@ -159,7 +165,7 @@ def open_device_video(
         path: The file.
         acl: The gate to the device, None for the pyACL of this machine.
         device: Number of the device.
-        channel_id: Number of the decoder's channel, 0 to 31; one per video at the same time.
+        channel_id: Number of the decoder's channel, 0 to 31; None for one that is free.
 
     Returns:
         A ``Source``. Its ``fallback`` is None where the device decodes; otherwise OpenCV does, and
@@ -168,6 +174,7 @@ def open_device_video(
     Raises:
         InputError: The file can't be read.
         SourceError: It is not a video, or no frame can be decoded.
+        UsageError: The channel, or every channel, is in use.
         DeviceError: There is a device, and it failed.
     """
     video = VideoSource(Path(path))
@@ -181,7 +188,7 @@ def open_device_video(
 
 
 def _open_on_device(
-    video: VideoSource, path: Path, acl: Optional[Acl], device: int, channel_id: int
+    video: VideoSource, path: Path, acl: Optional[Acl], device: int, channel_id: Optional[int]
 ) -> Union[DeviceVideo, Fallback]:
     codec = _CODECS.get(video.codec.lower())
     if codec is None:

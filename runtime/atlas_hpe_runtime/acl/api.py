@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import lru_cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Callable, Dict, Optional, Tuple
@@ -15,7 +15,7 @@ from atlas_hpe_runtime.acl.codes import explain
 if TYPE_CHECKING:
     from atlas_hpe_runtime.acl.owner import DeviceOwner
 
-__all__ = ["Acl", "acquire", "device_error", "load_acl"]
+__all__ = ["Acl", "acquire", "close_after", "device_error", "load_acl"]
 
 #: What a call of ACL gives besides its code.
 Result = object
@@ -69,6 +69,7 @@ _NO_CODE_PREFIXES = (
 )
 _CODED = object()  # stands in for the failing value of the calls that give a code
 _UNNUMBERED = -1  # stands for the code of a failure for which ACL gave none
+_GATES_LOCK = threading.Lock()  # two threads that open the first session get one gate
 
 
 class Acl:
@@ -262,6 +263,23 @@ def acquire(stack: ExitStack, acl: Acl, name: str, *args: object, undo: str) -> 
     return handle
 
 
+def close_after(error: Optional[BaseException], close: Callable[[], None]) -> None:
+    """End a ``with`` block: what went wrong in it is told rather than what it did to the release.
+
+    Args:
+        error: What the block raised, None when it went well.
+        close: Releases everything.
+
+    Raises:
+        DeviceError: The block went well and a release failed.
+    """
+    if error is None:
+        close()
+        return
+    with suppress(DeviceError):
+        close()
+
+
 def load_acl() -> Acl:
     """The gate to the ``acl`` module of this machine; one gate per module.
 
@@ -272,6 +290,8 @@ def load_acl() -> Acl:
     try:
         module = importlib.import_module("acl")
     except ModuleNotFoundError as error:
+        if error.name != "acl":
+            raise _not_loadable(error) from error
         raise MissingExtraError(
             "running on an Ascend device needs the Python package 'acl', which was not found",
             why="it comes with CANN and is put on the path by its set_env.sh",
@@ -279,13 +299,18 @@ def load_acl() -> Acl:
             "without a board use --backend simulator",
         ) from error
     except ImportError as error:
-        raise DeviceError(
-            "pyACL is installed but can't be loaded",
-            why=str(error),
-            fix="source /usr/local/Ascend/ascend-toolkit/set_env.sh, with a Python that this "
-            "release of CANN supports",
-        ) from error
-    return _gate(module)
+        raise _not_loadable(error) from error
+    with _GATES_LOCK:
+        return _gate(module)
+
+
+def _not_loadable(error: ImportError) -> DeviceError:
+    return DeviceError(
+        "pyACL is installed but can't be loaded",
+        why=str(error),
+        fix="source /usr/local/Ascend/ascend-toolkit/set_env.sh, with a Python that this "
+        "release of CANN supports",
+    )
 
 
 @lru_cache(maxsize=None)

@@ -86,8 +86,8 @@ def read_description(
         _read_port(acl, desc, "output", index, where)
         for index in range(acl.number("mdl.get_num_outputs", desc))
     ]
-    hidden = {port.spec.name: port for port in inputs}
-    if DYNAMIC_AIPP_INPUT in hidden:
+    by_name = {port.spec.name: port for port in inputs}
+    if DYNAMIC_AIPP_INPUT in by_name:
         raise ModelFileError(
             "the model takes its AIPP settings with every run, which is not supported",
             where=where,
@@ -98,7 +98,7 @@ def read_description(
         handle=desc,
         inputs=tuple(_with_aipp(acl, desc, model_id, port) for port in _with_short_names(shown)),
         outputs=tuple(_with_short_names(outputs)),
-        shape_input=hidden.get(DYNAMIC_SHAPE_INPUT),
+        shape_input=by_name.get(DYNAMIC_SHAPE_INPUT),
     )
 
 

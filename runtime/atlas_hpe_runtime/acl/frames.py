@@ -87,8 +87,8 @@ class Frame:
                 return
             try:
                 with self._owner:
-                    # A failure is told after a second try: the inputs may belong to others, who free
-                    # them when they hear of it.
+                    # A failure is told after a second try: the inputs may belong to others, who
+                    # free them when they hear of it.
                     self._owner.acl.release("rt.synchronize_stream", self.slot.stream)
                     self.clock.finished = perf_counter()
                     if not self._resident:

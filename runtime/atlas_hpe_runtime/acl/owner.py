@@ -11,7 +11,7 @@ from __future__ import annotations
 import atexit
 from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
-from typing import Iterator, List, Optional, Type
+from typing import Iterator, List, Optional, Set, Type
 
 from atlas_hpe.errors import DeviceError
 from atlas_hpe_runtime.acl.api import Acl, acquire, device_error
@@ -25,7 +25,7 @@ class DeviceOwner:
     """A device with its context and stream: made by the first ``acquire``, released by the last.
 
     Any thread may use it: ``with owner:`` makes its context the calling thread's. The owners of
-    a process and their counts are guarded by the gate's lock; nothing else here changes.
+    a process and their counts are guarded by the gate's lock.
 
     When another part of the process had initialised ACL before us, ACL is not ours alone: that
     part's context is put back after each block, the device is not reset and ACL not finalised.
@@ -37,11 +37,13 @@ class DeviceOwner:
         stream: A stream for users that need none of their own.
         on_board: Whether the program runs on the board itself, where host and device are one
             memory (RC mode), or on a host with a card (EP mode).
+        video_channels: Numbers of the video decoder's channels in use; the gate's lock guards it.
     """
 
     def __init__(self, acl: Acl, device: int) -> None:
         self.acl = acl
         self.device = device
+        self.video_channels: Set[int] = set()
         self._users = 0
         with ExitStack() as stack:
             acl.call("rt.set_device", device)

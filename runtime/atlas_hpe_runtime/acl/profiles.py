@@ -105,11 +105,13 @@ def narrow_profiles(
         if batch in (None, profile.batch) and image_size in (None, profile.image_size)
     ]
     if not kept:
-        have = [str(item.batch or item.image_size or item.shapes) for item in profiles]
-        wish = f"batch {batch}" if batch is not None else f"picture size {image_size}"
+        wishes = [] if batch is None else [f"batch {batch}"]
+        if image_size is not None:
+            wishes.append(f"pictures of {image_size[1]}x{image_size[0]} px")
         raise UsageError(
-            f"the model has no profile for {wish}",
-            why="it has: " + ", ".join(have),
+            f"the model has no profile for {' and '.join(wishes)}",
+            why="the shapes of its inputs: "
+            + ", or ".join(_show(profile.shapes) for profile in profiles),
             fix="choose one of these, or leave it out",
         )
     return tuple(kept)

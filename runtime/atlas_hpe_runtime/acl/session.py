@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
-from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union, cast
+from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
 import numpy as np
 
-from atlas_hpe.errors import DeviceError, SessionError
-from atlas_hpe_runtime.acl.api import Acl, device_error
+from atlas_hpe_runtime.acl.api import Acl, close_after, device_error
 from atlas_hpe_runtime.acl.description import dims_of, read_description
 from atlas_hpe_runtime.acl.frames import Frame, Ring
 from atlas_hpe_runtime.acl.owner import DeviceOwner
@@ -22,7 +21,14 @@ from atlas_hpe_runtime.acl.profiles import Profile, choose_profile, narrow_profi
 from atlas_hpe_runtime.acl.slots import Feed, Slot
 from atlas_hpe_runtime.acl.tensors import DeviceTensor
 from atlas_hpe_runtime.backends import SessionOptions
-from atlas_hpe_runtime.session import BASIS_BOARD, BASIS_SIMULATED, RunTimes, check_feeds
+from atlas_hpe_runtime.session import (
+    BASIS_BOARD,
+    BASIS_SIMULATED,
+    RunTimes,
+    check_feeds,
+    closed_error,
+    unknown_handle_error,
+)
 
 __all__ = ["AclSession"]
 
@@ -120,11 +126,7 @@ class AclSession:
         self._check_open()
         frame = self._pending.pop(handle, None)
         if frame is None:
-            raise SessionError(
-                f"there is no run with handle {handle}",
-                why="it was never given out, or its result has been taken",
-                fix="take each handle of submit() once",
-            )
+            raise unknown_handle_error(handle)
         return frame.outputs()
 
     def close(self) -> None:
@@ -157,12 +159,7 @@ class AclSession:
         error: Optional[BaseException],
         traceback: Optional[TracebackType],
     ) -> None:
-        """Close; what went wrong in the block is told rather than what it did to the release."""
-        if error is None:
-            self.close()
-            return
-        with suppress(DeviceError):
-            self.close()
+        close_after(error, self.close)
 
     def _open(self, stack: ExitStack, model: Union[Path, bytes], options: SessionOptions) -> None:
         where = model if isinstance(model, Path) else "the model in memory"
@@ -198,8 +195,7 @@ class AclSession:
         begun = perf_counter()
         with self._lock:
             self._check_open()
-            # Device tensors have shape and dtype as arrays do, and no more is asked of them.
-            check_feeds(self.inputs, cast("Mapping[str, np.ndarray]", feeds))
+            check_feeds(self.inputs, feeds, (np.ndarray, DeviceTensor))
             arrays = [feeds[spec.name] for spec in self.inputs]
             place = choose_profile(self._profiles, [array.shape for array in arrays])
             with self._owner:
@@ -237,6 +233,8 @@ class AclSession:
             before = self._last.slot
             self._acl.call("rt.record_event", before.event, before.stream)
             self._acl.call("rt.stream_wait_event", slot.stream, before.event)
+            # Else the event stays reached, and the next wait for it would not wait.
+            self._acl.call("rt.reset_event", before.event, slot.stream)
         frame.clock.started = perf_counter()
         self._acl.call("mdl.execute_async", self._model_id, slot.inputs, slot.outputs, slot.stream)
 
@@ -253,7 +251,7 @@ class AclSession:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise SessionError("the session is closed", fix="open it again with open_session()")
+            raise closed_error()
 
 
 def _load(stack: ExitStack, acl: Acl, model: Union[Path, bytes], where: object) -> int:

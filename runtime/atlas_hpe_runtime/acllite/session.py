@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
@@ -12,8 +12,8 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Type
 import numpy as np
 
 from atlas_hpe.card import TensorSpec
-from atlas_hpe.errors import DeviceError, ModelFileError, SessionError
-from atlas_hpe_runtime.acl.api import Acl
+from atlas_hpe.errors import ModelFileError
+from atlas_hpe_runtime.acl.api import Acl, close_after
 from atlas_hpe_runtime.acl.description import read_description
 from atlas_hpe_runtime.acl.memory import allocate, write_array
 from atlas_hpe_runtime.acl.owner import DeviceOwner
@@ -34,7 +34,13 @@ from atlas_hpe_runtime.acllite.library import (
 )
 from atlas_hpe_runtime.backends import SessionOptions
 from atlas_hpe_runtime.background import BackgroundRuns
-from atlas_hpe_runtime.session import BASIS_BOARD, BASIS_SIMULATED, RunTimes, check_feeds
+from atlas_hpe_runtime.session import (
+    BASIS_BOARD,
+    BASIS_SIMULATED,
+    RunTimes,
+    check_feeds,
+    closed_error,
+)
 
 __all__ = ["AclLiteSession"]
 
@@ -83,7 +89,7 @@ class AclLiteSession:
             with self._owner, ExitStack() as stack:
                 self._open(stack, kind, path, options)
                 self._resources = stack.pop_all()
-                failure.callback(self._resources.close)
+                failure.callback(self._release)
             failure.pop_all()
 
     def run(self, feeds: Mapping[str, np.ndarray]) -> Dict[str, np.ndarray]:
@@ -137,10 +143,14 @@ class AclLiteSession:
             if self._closed:
                 return
             self._closed = True
-            with ExitStack() as stack:
-                stack.callback(self._owner.release)
-                stack.enter_context(self._owner.for_release())
-                stack.enter_context(self._resources)
+            try:
+                self._release()
+            finally:
+                self._owner.release()
+
+    def _release(self) -> None:
+        with self._owner.for_release():
+            self._resources.close()
 
     def __enter__(self) -> AclLiteSession:
         return self
@@ -151,12 +161,7 @@ class AclLiteSession:
         error: Optional[BaseException],
         traceback: Optional[TracebackType],
     ) -> None:
-        """Close; what went wrong in the block is told rather than what it did to the release."""
-        if error is None:
-            self.close()
-            return
-        with suppress(DeviceError):
-            self.close()
+        close_after(error, self.close)
 
     def _open(
         self, stack: ExitStack, kind: Type[LiteModel], path: Path, options: SessionOptions
@@ -208,7 +213,7 @@ class AclLiteSession:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise SessionError("the session is closed", fix="open it again with open_session()")
+            raise closed_error()
 
 
 def _fill_up(array: np.ndarray, shape: Sequence[int]) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The back-ends, one file each; a file is loaded only when its back-end is opened.
 
 To add one: write ``backends/<name>.py`` with ``open_model(path, options) -> Session`` and add its
-line to ``BACKENDS``.
+line to ``BACKENDS``; see docs/extending.md.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from atlas_hpe.errors import UsageError
 
 __all__ = ["BACKENDS", "SessionOptions"]
 
+# ONNX Runtime starts what it is asked for, and waits for ever when the system gives it no more.
+_MAX_THREADS = 256
+
 
 @dataclass(frozen=True)
 class SessionOptions:
@@ -21,14 +24,15 @@ class SessionOptions:
     Attributes:
         device: Number of the device, for back-ends that have several.
         threads: CPU threads for back-ends that run on the host, None for one per core.
-        frames_in_flight: Sets of buffers, so runs that may be submitted before a result is taken.
+        frames_in_flight: Runs on a device at once, each with buffers of its own; one more waits
+            for the oldest. Back-ends without buffers take any number and run one after the other.
         batch: Batch of a model with a dynamic batch, None to take it from the feeds.
         image_size: Height and width of a model with dynamic sizes, None to take it from the feeds.
         half: Compute as the board would, in emulated half precision (onnxruntime only).
         providers: Where ONNX Runtime computes, the first that can; empty for the CPU.
 
     Raises:
-        UsageError: Less than one frame in flight.
+        UsageError: Less than one thread or frame in flight, or too many threads.
     """
 
     device: int = 0
@@ -40,9 +44,17 @@ class SessionOptions:
     providers: Tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.threads is not None and not 1 <= self.threads <= _MAX_THREADS:
+            raise UsageError(
+                f"{self.threads} threads are too {'few' if self.threads < 1 else 'many'}",
+                where="threads",
+                fix=f"give 1 to {_MAX_THREADS}",
+            )
         if self.frames_in_flight < 1:
             raise UsageError(
-                f"{self.frames_in_flight} frames in flight are too few", fix="give 1 or more"
+                f"{self.frames_in_flight} frames in flight are too few",
+                where="frames_in_flight",
+                fix="give 1 or more",
             )
 
 

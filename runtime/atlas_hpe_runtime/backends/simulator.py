@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+import threading
 from functools import lru_cache
 from pathlib import Path
 
+from atlas_hpe.files import read_bytes
 from atlas_hpe.onnx_file import read_onnx_summary
 from atlas_hpe_runtime.acl.api import Acl, load_acl
 from atlas_hpe_runtime.acl.session import AclSession
@@ -13,10 +15,12 @@ from atlas_hpe_runtime.backends import SessionOptions
 from atlas_hpe_runtime.host.library import load_onnxruntime
 from atlas_hpe_runtime.simulator.install import build_acl
 from atlas_hpe_runtime.simulator.machine import Machine
-from atlas_hpe_runtime.simulator.model_file import load_simulated_model
+from atlas_hpe_runtime.simulator.model_file import MARKER, read_simulated_model
 from atlas_hpe_runtime.simulator.settings import SimulatorSettings
 
 __all__ = ["open_model"]
+
+_GATES_LOCK = threading.Lock()  # two threads that open the first session get one device
 
 
 def open_model(path: Path, options: SessionOptions) -> AclSession:
@@ -36,9 +40,10 @@ def open_model(path: Path, options: SessionOptions) -> AclSession:
         DeviceError: The simulated device refused a request; nothing is left behind.
     """
     load_onnxruntime("the simulator")
-    if path.suffix.lower() == ".onnx":
+    content = read_bytes(path)
+    read_simulated_model(content, str(path))
+    if not content.startswith(MARKER):
         read_onnx_summary(path)  # says more than the code that a device gives
-    load_simulated_model(path)
     return AclSession(_gate(), path, options)
 
 
@@ -46,7 +51,8 @@ def _gate() -> Acl:
     """The gate of the simulator that the process runs on, else of one of its own."""
     if hasattr(sys.modules.get("acl"), "__simulated__"):
         return load_acl()
-    return _make_gate(SimulatorSettings.from_environment())
+    with _GATES_LOCK:
+        return _make_gate(SimulatorSettings.from_environment())
 
 
 @lru_cache(maxsize=None)

@@ -73,7 +73,7 @@ def _to_report(document: object) -> BenchReport:
     settings = dict(_members(document, "settings"))
     settings["providers"] = tuple(_items(settings, "providers"))
     return BenchReport(
-        model=BenchedModel(**_members(document, "model")),  # type: ignore[arg-type]
+        model=_to_model(_members(document, "model")),
         backend=str(document["backend"]),
         basis=str(document["basis"]),
         settings=BenchSettings(**settings),  # type: ignore[arg-type]
@@ -85,6 +85,14 @@ def _to_report(document: object) -> BenchReport:
             way: _positive(rate, way) for way, rate in _members(document, "frames_per_s").items()
         },
     )
+
+
+def _to_model(values: Mapping[str, object]) -> BenchedModel:
+    model = BenchedModel(**values)  # type: ignore[arg-type]
+    for name in ("file", "sha256"):
+        if not isinstance(values[name], str):
+            raise TypeError(f"'{name}' of the model is not a text")
+    return model
 
 
 def _to_feed(item: object) -> FeedRange:

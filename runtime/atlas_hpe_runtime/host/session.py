@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Dict, Mapping, Optional, Tuple, Type
 import numpy as np
 
 from atlas_hpe.card import TensorSpec
-from atlas_hpe.errors import DeviceError, ModelFileError, SessionError
+from atlas_hpe.errors import DeviceError, ModelFileError
 from atlas_hpe_runtime.background import BackgroundRuns
-from atlas_hpe_runtime.session import RunTimes, check_feeds
+from atlas_hpe_runtime.session import RunTimes, check_feeds, closed_error
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -112,7 +112,7 @@ class OnnxRuntimeSession:
 
     def _open_session(self) -> onnxruntime.InferenceSession:
         if self._session is None:
-            raise SessionError("the session is closed", fix="open it again with open_session()")
+            raise closed_error()
         return self._session
 
     def _run_checked(
@@ -175,6 +175,10 @@ def _take_outputs(
 def _to_spec(item: onnxruntime.NodeArg) -> TensorSpec:
     dtype = _DTYPES.get(item.type)
     if dtype is None:
-        raise ModelFileError(f"the model's tensor '{item.name}' has the type {item.type}")
+        raise ModelFileError(
+            f"the model's tensor '{item.name}' can't be fed or read",
+            why=f"its type {item.type} has no form in NumPy",
+            fix="export the model with tensors of numbers as its inputs and outputs",
+        )
     shape = tuple(size if isinstance(size, int) else -1 for size in item.shape)
     return TensorSpec(name=item.name, shape=shape, dtype=dtype)

@@ -69,5 +69,5 @@ def _check_config(path: Path) -> None:
         raise AclFailure(INVALID_FILE) from None
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise AclFailure(PARSE_FILE) from None

@@ -36,7 +36,10 @@ def take_over() -> None:
 def _write_ledger(machine: Machine, folder: Path) -> None:
     report = {"pid": os.getpid(), "calls": machine.faults.counts(), **machine.ledger.to_json()}
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    file = os.open(str(folder / f"{os.getpid()}.jsonl"), flags, 0o600)
+    try:
+        file = os.open(str(folder / f"{os.getpid()}.jsonl"), flags, 0o600)
+    except FileNotFoundError:  # this process outlived the command that would have read it
+        return
     # Bound here: module variables may be gone when the journal is written.
     write, quote = os.write, json.dumps
 

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 __all__ = ["open_engine"]
 
 
-def open_engine(
-    onnx: bytes, *, threads: int = 1, optimise: bool = True
-) -> onnxruntime.InferenceSession:
+_THREADS = 1  # of one run: the program's own threads run beside it
+
+
+def open_engine(onnx: bytes, *, optimise: bool = True) -> onnxruntime.InferenceSession:
     """Open a graph on the processor.
 
     Args:
         onnx: A whole ONNX file, weights included.
-        threads: Threads that compute one run; they never spin.
         optimise: False leaves the graph as it is, which opens faster.
 
     Raises:
@@ -29,7 +29,7 @@ def open_engine(
         ModelFileError: It does not take the graph.
     """
     library = load_onnxruntime("the simulator")
-    settings = quiet_settings(threads)
+    settings = quiet_settings(_THREADS)
     if not optimise:
         settings.graph_optimization_level = library.GraphOptimizationLevel.ORT_DISABLE_ALL
     try:

@@ -57,6 +57,8 @@ def launch(
 ) -> Tuple[int, Tuple[ProcessLedger, ...]]:
     """Run a program with a simulated ``acl`` and wait for it.
 
+    Ctrl-C is the program's to answer; one that still runs after a few seconds is ended.
+
     Args:
         command: The program with its arguments; the Python in it needs this package.
         settings: What to simulate; the program's own processes get the same.
@@ -91,22 +93,18 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
     try:
         code = child.wait()
     except KeyboardInterrupt:
-        _stop(child)
-        raise
+        code = _stop(child)
     return _SIGNAL_BASE - code if code < 0 else code
 
 
-def _stop(child: subprocess.Popen[bytes]) -> None:
+def _stop(child: subprocess.Popen[bytes]) -> int:
     """Ctrl-C reached the program as well; one that does not end by itself is ended."""
-    try:
-        child.wait(_STOP_S)
-    except subprocess.TimeoutExpired:
-        child.terminate()
-    try:
-        child.wait(_STOP_S)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
+    for end in (child.terminate, child.kill):
+        try:
+            return child.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            end()
+    return child.wait()
 
 
 def _python_path(modules: Path) -> str:
@@ -121,12 +119,15 @@ def _python_path(modules: Path) -> str:
 
 
 def _read_ledger(path: Path) -> Optional[ProcessLedger]:
-    try:
-        lines = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-    except ValueError:  # the process was ended while it wrote
+    lines = []
+    for line in path.read_text("utf-8").splitlines():
+        try:
+            lines.append(json.loads(line))
+        except ValueError:  # the process was ended while it wrote
+            break
+    if not lines:
         return None
-    first, *changes = lines
-    (report,) = first
+    (report,), *changes = lines
     live: Dict[Tuple[str, int], LiveHandle] = {}
     for entry in report["live"]:
         handle = LiveHandle(**entry)

@@ -5,12 +5,15 @@ from __future__ import annotations
 import sys
 import threading
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
-__all__ = ["Ledger", "LiveHandle", "describe"]
+__all__ = ["Ledger", "LiveHandle", "call_site", "describe"]
 
 _PACKAGE = __name__.rpartition(".")[0]
+# Modules that calls pass through on their way; what calls *them* is a call's site.
+_GATES = ("atlas_hpe_runtime.acl.api", "contextlib")
 _MAX_NOTES = 1000
 # Smaller handles are numbers that people know: devices and models.
 _FIRST_ADDRESS = 1 << 16
@@ -24,7 +27,8 @@ class LiveHandle:
         kind: ``"stream"``, ``"device memory"``, ``"model"``, ...
         handle: The number that the program was given.
         call: The call that made it, for example ``"acl.rt.create_stream"``.
-        site: Where in the program that call stands, as ``file:line in function``.
+        site: Where in the program that call stands, as ``file:line in function``;
+            calls through the gate of this project's runtime count where the gate was called.
         size: Bytes, 0 where that means nothing.
     """
 
@@ -64,7 +68,7 @@ class Ledger:
     def add(self, kind: str, handle: int, size: int = 0) -> None:
         """Enter something that the program now has to give back; entered twice, it stays once."""
         call = getattr(self._thread, "call", "a task of a stream")
-        entry = LiveHandle(kind, handle, call, _call_site(), size)
+        entry = LiveHandle(kind, handle, call, call_site(), size)
         with self._lock:
             self._live.setdefault((kind, handle), entry)
 
@@ -77,7 +81,7 @@ class Ledger:
 
     def note(self, text: str) -> None:
         """Say on stderr, and keep for the report, what the real device would not have forgiven."""
-        line = f"{text}, at {_call_site()}"
+        line = f"{text}, at {call_site()}"
         with self._lock:
             if len(self._notes) < _MAX_NOTES:
                 self._notes.append(line)
@@ -116,13 +120,22 @@ def describe(live: Sequence[LiveHandle], notes: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def _call_site() -> str:
-    """The innermost frame of the program, as ``file:line in function``."""
+def call_site(*, whole_path: bool = True) -> str:
+    """Where the program made the call that the calling thread is in.
+
+    Args:
+        whole_path: Name the file as Python knows it; False leaves its folders out.
+
+    Returns:
+        The innermost frame that is neither the simulator's nor a gate's, as
+        ``file:line in function``.
+    """
     frame: Optional[FrameType] = sys._getframe(1)
     while frame is not None:
         name = str(frame.f_globals.get("__name__", ""))
-        if name != _PACKAGE and not name.startswith(_PACKAGE + "."):
+        if not f"{name}.".startswith(_PACKAGE + ".") and name not in _GATES:
             code = frame.f_code
-            return f"{code.co_filename}:{frame.f_lineno} in {code.co_name}"
+            file = code.co_filename if whole_path else Path(code.co_filename).name
+            return f"{file}:{frame.f_lineno} in {code.co_name}"
         frame = frame.f_back
     return "a thread of the simulator"

@@ -20,6 +20,7 @@ from atlas_hpe_runtime.simulator.memory import Memory
 from atlas_hpe_runtime.simulator.reports import ReportQueue
 from atlas_hpe_runtime.simulator.settings import SimulatorSettings
 from atlas_hpe_runtime.simulator.stream import Stream
+from atlas_hpe_runtime.simulator.threads import CallbackThread
 
 __all__ = ["Context", "Machine"]
 
@@ -64,7 +65,7 @@ class Machine:
         #: Callbacks that wait for a thread, by the thread's id.
         self.reports: Dict[int, ReportQueue] = {}
         #: Threads that acl.util.start_thread made, by id.
-        self.threads: Dict[int, threading.Thread] = {}
+        self.threads: Dict[int, CallbackThread] = {}
         self._process = os.getpid()
         self._current = threading.local()
 
@@ -135,13 +136,15 @@ class Machine:
         return stream
 
     def close(self) -> None:
-        """Let the threads of all streams end."""
+        """Let the threads of all streams end, and those of acl.util that nobody stopped."""
         for _, stream in self.handles.all_of("stream"):
             if isinstance(stream, Stream):
                 stream.close()
         for _, context in self.handles.all_of("context"):
             if isinstance(context, Context):
                 context.default_stream.close()
+        for thread in list(self.threads.values()):
+            thread.let_go()
 
     def _candidates(self) -> Tuple[Optional[Context], Optional[Context]]:
         current = self._current

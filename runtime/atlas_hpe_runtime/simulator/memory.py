@@ -210,7 +210,7 @@ class Memory:
         alignment = _ALIGNMENT[space]
         try:
             raw = np.empty(size + alignment + 2 * _GUARD, np.uint8)
-        except MemoryError:
+        except (MemoryError, ValueError, OverflowError):  # NumPy's own limits
             raise AclFailure(MEMORY_ALLOCATION) from None
         offset = _GUARD + -(int(raw.ctypes.data) + _GUARD) % alignment
         guards = raw[:offset], raw[offset + size :]

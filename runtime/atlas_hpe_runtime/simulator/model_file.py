@@ -79,7 +79,7 @@ def read_simulated_model(content: bytes, where: str = "a model in memory") -> Si
             "the file is compiled for a real device",
             where=where,
             why="it begins with IMOD; the simulator can't run the device's machine code",
-            fix="make one for the simulator with: atlas-hpe convert --simulate",
+            fix="give the simulator the .onnx that it was compiled from",
         )
     if not content.startswith(_FAMILY):
         return SimulatedModel(onnx=content)
@@ -90,7 +90,7 @@ def read_simulated_model(content: bytes, where: str = "a model in memory") -> Si
             "the simulated model is damaged",
             where=where,
             why=str(error),
-            fix="make it again with: atlas-hpe convert --simulate",
+            fix="write it again with write_simulated_model",
         ) from error
 
 

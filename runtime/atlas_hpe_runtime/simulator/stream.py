@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections import deque
 from typing import Callable, Deque, Optional
 
@@ -73,21 +74,19 @@ class Stream:
                 if not self._tasks:
                     return
                 task = self._tasks.popleft()
-            failure: Optional[AclFailure] = None
-            broken = True
-            try:
-                task()
-                broken = False
-            except AclFailure as found:
-                failure, broken = found, False
-            finally:  # a fault of the simulator ends the thread with its traceback, and no wait
-                self._finish(failure, broken)
+            failure = _run(task)
+            with self._changed:
+                self._unfinished -= 1
+                self._failure = self._failure or failure
+                self._changed.notify_all()
 
-    def _finish(self, failure: Optional[AclFailure], broken: bool) -> None:
-        with self._changed:
-            self._unfinished -= 1
-            if broken:
-                failure = AclFailure(RUNTIME_INTERNAL)
-                self._thread = None  # the next task starts another
-            self._failure = self._failure or failure
-            self._changed.notify_all()
+
+def _run(task: Callable[[], None]) -> Optional[AclFailure]:
+    try:
+        task()
+    except AclFailure as failure:
+        return failure
+    except Exception:  # noqa: BLE001 - a fault of the simulator: shown, and nobody waits for ever
+        traceback.print_exc()
+        return AclFailure(RUNTIME_INTERNAL)
+    return None

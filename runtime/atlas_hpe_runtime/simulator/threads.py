@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
+import traceback
 from typing import TYPE_CHECKING, Callable, Optional, cast
 
 from atlas_hpe_runtime.simulator.calls import AclFailure, acl_call
@@ -15,7 +16,10 @@ __all__ = ["CallbackThread", "start_thread", "stop_thread"]
 
 
 class CallbackThread(threading.Thread):
-    """A thread that keeps what its function raised.
+    """A thread that stays until it is let go, and keeps what its function raised.
+
+    A thread of the device's module keeps its number until it is joined; one of Python's that has
+    ended does not, and the next one would often get the same.
 
     Args:
         function: Called as ``function(data)``, or without an argument if the data are None.
@@ -27,17 +31,23 @@ class CallbackThread(threading.Thread):
         self.failure: Optional[str] = None
         self._function = function
         self._data = data
+        self._let_go = threading.Event()
 
     def run(self) -> None:
-        """Call the function."""
+        """Call the function, and wait to be let go."""
         try:
             if self._data is None:
                 self._function()
             else:
                 self._function(self._data)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - comes out of stop_thread
             self.failure = f"exception={type(error).__name__},msg=thread call failed;"
-            raise
+            traceback.print_exc()
+        self._let_go.wait()
+
+    def let_go(self) -> None:
+        """Let the thread end when its function has returned."""
+        self._let_go.set()
 
 
 @acl_call("acl.util.start_thread", "OO", returns="value+ret")
@@ -65,8 +75,8 @@ def stop_thread(machine: Machine, number: int) -> None:
     thread = machine.threads.pop(number, None)
     if thread is None:
         raise AclFailure(errno.ESRCH)
+    thread.let_go()
     thread.join()
     machine.ledger.strike("thread", number)
-    failure = getattr(thread, "failure", None)
-    if failure:
-        raise RuntimeError(failure)
+    if thread.failure is not None:
+        raise RuntimeError(thread.failure)

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Optional, Type
 
 from atlas_hpe.errors import SessionError
-from atlas_hpe_runtime.acl.api import acquire
+from atlas_hpe_runtime.acl.api import acquire, close_after
 from atlas_hpe_runtime.acl.dvpp.pool import MemoryPool
 from atlas_hpe_runtime.acl.owner import DeviceOwner
 
@@ -52,7 +52,7 @@ class DvppChannel:
         """Queue one piece of work of the channel and wait until it is done.
 
         Args:
-            name: The call, for example ``"media.dvpp_vpc_resize_async"``.
+            name: The call, for example ``"media.dvpp_vpc_crop_resize_async"``.
             *args: Its arguments between the channel and the stream.
 
         Raises:
@@ -85,4 +85,4 @@ class DvppChannel:
         error: Optional[BaseException],
         traceback: Optional[TracebackType],
     ) -> None:
-        self.close()
+        close_after(error, self.close)

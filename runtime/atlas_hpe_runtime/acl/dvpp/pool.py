@@ -13,8 +13,9 @@ from atlas_hpe_runtime.acl.owner import DeviceOwner
 
 __all__ = ["MemoryPool"]
 
-#: Blocks are multiples of a page.
-_STEP_BYTES = 1 << 12
+#: Blocks are multiples of a page, and large ones of a quarter of a power of two: pictures of a
+#: thousand sizes then share a few kinds of blocks, at the price of a quarter more memory at most.
+_PAGE_BYTES = 1 << 12
 
 
 class MemoryPool:
@@ -42,7 +43,8 @@ class MemoryPool:
         """
         if self.closed:
             raise SessionError("the device memory of the pictures has been released")
-        free = self._free.setdefault(align(size_bytes, _STEP_BYTES), deque())
+        block_bytes = _block_bytes(size_bytes)
+        free = self._free.setdefault(block_bytes, deque())
         try:
             return free.pop()
         except IndexError:
@@ -52,7 +54,7 @@ class MemoryPool:
                 self._resources,
                 self.owner.acl,
                 "media.dvpp_malloc",
-                align(size_bytes, _STEP_BYTES),
+                block_bytes,
                 undo="media.dvpp_free",
             )
 
@@ -64,7 +66,7 @@ class MemoryPool:
             size_bytes: What it was asked for.
         """
         # A deque's append needs no lock: the garbage collector may call this at any moment.
-        self._free[align(size_bytes, _STEP_BYTES)].append(pointer)
+        self._free[_block_bytes(size_bytes)].append(pointer)
 
     def close(self) -> None:
         """Free all blocks; calling it again does nothing.
@@ -75,3 +77,9 @@ class MemoryPool:
         self.closed = True
         with self.owner.for_release():
             self._resources.close()
+
+
+def _block_bytes(size_bytes: int) -> int:
+    """Size of the block for so many bytes."""
+    quarter = 1 << max(0, size_bytes.bit_length() - 3)
+    return align(size_bytes, max(_PAGE_BYTES, quarter))

@@ -12,8 +12,8 @@ from typing import Deque, Dict, List, Optional, Tuple, Type
 
 import numpy as np
 
-from atlas_hpe.errors import AtlasHpeError, DeviceError, SessionError
-from atlas_hpe_runtime.acl.api import acquire
+from atlas_hpe.errors import AtlasHpeError, DeviceError, SessionError, UsageError
+from atlas_hpe_runtime.acl.api import acquire, close_after
 from atlas_hpe_runtime.acl.constants import (
     PIXEL_FORMAT_NV12,
     STREAM_TYPE_H264_BASELINE,
@@ -47,9 +47,10 @@ _STREAM_TYPES: Dict[Tuple[str, int], int] = {
     ("h265", 1): STREAM_TYPE_H265_MAIN,
     ("h265", 2): STREAM_TYPE_H265_MAIN,
 }
+_CHANNELS = 32
 #: A picture takes milliseconds; a decoder that is silent for so long has died.
 _PATIENCE_S = 10.0
-#: Blocks for coded pictures are powers of two from here on, so that they can be used again.
+#: Smaller coded pictures get such a block too, so that it can be used again for others.
 _LEAST_CODED_BYTES = 1 << 16
 
 
@@ -79,14 +80,20 @@ class VideoDecoder:
         owner: The device; stays the caller's.
         header: What is decoded; ``refuse_video`` said None.
         matrix: How the colours are meant.
-        channel_id: Number of the channel, 0 to 31, one per decoder in use.
+        channel_id: Number of the channel, 0 to 31; None for the first that no decoder of this
+            process uses.
 
     Raises:
+        UsageError: The channel, or every channel, is in use.
         DeviceError: The device refused; nothing is left behind.
     """
 
     def __init__(
-        self, owner: DeviceOwner, header: VideoHeader, matrix: str, channel_id: int = 0
+        self,
+        owner: DeviceOwner,
+        header: VideoHeader,
+        matrix: str,
+        channel_id: Optional[int] = None,
     ) -> None:
         self._owner = owner
         self._matrix = matrix
@@ -99,19 +106,18 @@ class VideoDecoder:
         self._failure: Optional[AtlasHpeError] = None
         self._finished = False
         with owner, ExitStack() as stack:
+            number = _take_number(stack, owner, channel_id)
             self._pool = MemoryPool(owner)
             stack.callback(self._pool.close)
             stack.callback(self._release_jobs)
             # Before the channel, or its callbacks have nobody to run them (ascend.md section 5.5).
             thread = CallbackThread(owner, self._fail)
             stack.callback(thread.close)
-            self._channel = self._open_channel(stack, header, channel_id, thread.handle)
+            self._channel = self._open_channel(stack, header, number, thread.handle)
             stack.callback(self._send_end)
             self._resources = stack.pop_all()
 
-    def _open_channel(
-        self, stack: ExitStack, header: VideoHeader, channel_id: int, thread: int
-    ) -> int:
+    def _open_channel(self, stack: ExitStack, header: VideoHeader, number: int, thread: int) -> int:
         acl = self._owner.acl
         channel = acquire(
             stack,
@@ -120,7 +126,7 @@ class VideoDecoder:
             undo="media.vdec_destroy_channel_desc",
         )
         settings: Tuple[Tuple[str, object], ...] = (
-            ("channel_id", channel_id),
+            ("channel_id", number),
             ("thread_id", thread),
             ("callback", self._on_picture),
             ("entype", _STREAM_TYPES[header.codec, header.profile]),
@@ -152,7 +158,7 @@ class VideoDecoder:
             raise SessionError("the video decoder has been told that the stream ended")
         acl, key = self._owner.acl, self._sent
         with self._owner, ExitStack() as stack:
-            size_bytes = max(_LEAST_CODED_BYTES, 1 << (len(unit.data) - 1).bit_length())
+            size_bytes = max(_LEAST_CODED_BYTES, len(unit.data))
             block = self._pool.take(size_bytes)
             stack.callback(self._pool.give_back, block, size_bytes)
             content = np.frombuffer(unit.data, np.uint8)
@@ -229,7 +235,7 @@ class VideoDecoder:
         error: Optional[BaseException],
         traceback: Optional[TracebackType],
     ) -> None:
-        self.close()
+        close_after(error, self.close)
 
     def _send_end(self) -> None:
         """Tell the decoder that the stream has ended; it returns when all callbacks are through."""
@@ -244,9 +250,9 @@ class VideoDecoder:
 
     def _on_picture(self, stream: int, description: int, key: object) -> None:
         """The decoder is through with a unit; runs in the callback thread."""
-        if not isinstance(key, int) or key not in self._jobs:
+        job = self._jobs.get(key) if isinstance(key, int) else None
+        if job is None or not isinstance(key, int):
             return  # the end of the stream, or a unit that was taken back
-        job = self._jobs[key]
         picture: Optional[DevicePicture] = None
         try:
             with job.resources:
@@ -295,6 +301,24 @@ class _Job:
 
     resources: ExitStack
     picture: DevicePicture
+
+
+def _take_number(stack: ExitStack, owner: DeviceOwner, wanted: Optional[int]) -> int:
+    """A number for a channel, free again when the stack unwinds."""
+    with owner.acl.lock:
+        free = set(range(_CHANNELS)) - owner.video_channels
+        number = min(free, default=-1) if wanted is None else wanted
+        if number not in free:
+            raise UsageError(
+                "there is no free channel for another video decoder"
+                if wanted is None
+                else f"channel {wanted} of the video decoder is in use, or there is none",
+                why=f"a device has {_CHANNELS} of them, from 0 on",
+                fix="close a video first" if wanted is None else "leave the number out",
+            )
+        owner.video_channels.add(number)
+    stack.callback(owner.video_channels.discard, number)
+    return number
 
 
 def _create_stream_description(stack: ExitStack, owner: DeviceOwner) -> int:

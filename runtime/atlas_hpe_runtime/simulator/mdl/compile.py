@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Dict, List, Mapping, Tuple
+from typing import TYPE_CHECKING, Dict, List, Mapping, Tuple
 
 import numpy as np
 
 from atlas_hpe.aipp import AippSpec
-from atlas_hpe.errors import DeviceError, ModelFileError, UsageError
+from atlas_hpe.errors import ModelFileError, UsageError
 from atlas_hpe_runtime.host.library import failure_types
 from atlas_hpe_runtime.simulator.engine import open_engine
 from atlas_hpe_runtime.simulator.half import half_graph
@@ -25,6 +25,9 @@ from atlas_hpe_runtime.simulator.mdl.ports import (
 from atlas_hpe_runtime.simulator.mdl.program import DataInput, Profile, Program, picture_spec
 from atlas_hpe_runtime.simulator.model_spec import DynamicAipp, SimulatedModel
 from atlas_hpe_runtime.simulator.onnx_edit import OnnxGraph, OnnxValue, parse_graph
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 __all__ = ["UndeterminedShapeError", "compile_program"]
 
@@ -54,7 +57,7 @@ def compile_program(model: SimulatedModel) -> Program:
         largest = max(profiles, key=lambda profile: sum(map(np.prod, profile.inputs)))
         data, inputs = _describe_inputs(data, largest, model)
         outputs = _describe_outputs(graph, dtypes, profiles, largest, model)
-    except (UsageError, DeviceError) as error:
+    except UsageError as error:
         raise ModelFileError(error.what, where=error.where, why=error.why) from error
     profiles = [_with_sizes(profile, inputs, outputs, data, model) for profile in profiles]
     by_values = {profile.values: profile for profile in profiles}
@@ -128,7 +131,10 @@ def _encode(graph: OnnxGraph, data: Tuple[DataInput, ...], model: SimulatedModel
 
 
 def _measure(
-    engine: object, data: Tuple[DataInput, ...], values: Shape, model: SimulatedModel
+    engine: onnxruntime.InferenceSession,
+    data: Tuple[DataInput, ...],
+    values: Shape,
+    model: SimulatedModel,
 ) -> Profile:
     """A profile with its output shapes; the sizes follow when the ports are known."""
     shapes: List[Shape] = []
@@ -141,7 +147,7 @@ def _measure(
             raise ModelFileError(f"the shape {list(shape)} of '{source.name}' is too large")
     feeds = {source.name: np.zeros(shape, source.dtype) for source, shape in zip(data, shapes)}
     try:
-        arrays = engine.run(None, feeds)  # type: ignore[attr-defined]
+        arrays = engine.run(None, feeds)
     except failure_types() as error:
         raise ModelFileError(
             "the model does not run with the shapes it was compiled for",

@@ -130,7 +130,7 @@ def set_config_opt(machine: Machine, handle: int, attribute: int, value: object)
         raise TypeError("acl.mdl.set_config_opt args parse failed")
     config = _config(machine, handle)
     with machine.lock:
-        config[attribute] = value
+        config[attribute] = value % (1 << 64) if isinstance(value, int) else value  # as C reads it
 
 
 @acl_call("acl.mdl.load_with_config", "k", returns="value+ret", needs="context", since="6.0")
@@ -195,9 +195,7 @@ def _compile(machine: Machine, model: SimulatedModel) -> Program:
         raise AclFailure(SOC_VERSION)
     try:
         return compile_program(model)
-    except InputError:
-        raise
-    except AtlasHpeError as error:  # no onnxruntime: the program can't help it, its user can
+    except AtlasHpeError as error:  # also no onnxruntime: the program can't help it, its user can
         raise _refusal(machine, error) from error
 
 

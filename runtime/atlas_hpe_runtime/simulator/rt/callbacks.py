@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Callable, cast
 
 from atlas_hpe_runtime.simulator.calls import AclFailure, acl_call
@@ -89,7 +90,7 @@ def process_report(machine: Machine, timeout_ms: int) -> None:
         queue = machine.reports.get(threading.get_ident())
     if queue is None:
         wait_s = _UNSUBSCRIBED_WAIT_S if timeout_s is None else timeout_s
-        threading.Event().wait(min(wait_s, _UNSUBSCRIBED_WAIT_S))
+        time.sleep(min(wait_s, _UNSUBSCRIBED_WAIT_S))
         raise AclFailure(THREAD_NOT_SUBSCRIBED)
     report = queue.take(timeout_s)
     if report is None:

@@ -50,8 +50,8 @@ class Event:
     def record(self, stream: Stream) -> None:
         """Put the mark behind what is in the stream."""
         with self._changed:
+            stream.submit(self._reach)  # which waits for the lock
             self._pending += 1
-        stream.submit(self._reach)
 
     def is_complete(self) -> bool:
         """Whether no record is outstanding."""
