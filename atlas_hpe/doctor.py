@@ -39,6 +39,16 @@ _LIBRARIES: Dict[Optional[str], Tuple[str, Dict[str, str]]] = {
     ),
     "train": ("train the networks", {"lightning_fabric": "lightning-fabric"}),
 }
+#: Back-end -> the module it needs, what it does, and the command that adds the module.
+_BACKENDS = {
+    "onnxruntime": ("onnxruntime", "runs .onnx on the host", "pip install 'atlas-hpe[host]'"),
+    "simulator": ("onnxruntime", "a simulated Ascend device", "pip install 'atlas-hpe[host]'"),
+    "acl": (
+        "acl",
+        "runs .om on an Ascend device",
+        "on a board: source /usr/local/Ascend/ascend-toolkit/set_env.sh",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -86,7 +96,7 @@ def examine_machine() -> Diagnosis:
         version=__version__,
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
-        findings=(*findings, _examine_onnxruntime_backend()),
+        findings=(*findings, *(_examine_backend(name) for name in _BACKENDS)),
     )
 
 
@@ -110,14 +120,17 @@ def _examine_library(module: str, distribution: str, extra: Optional[str], purpo
     return Finding(distribution, present=True, text=version)
 
 
-def _examine_onnxruntime_backend() -> Finding:
-    present = importlib.util.find_spec("onnxruntime") is not None
-    return Finding(
-        "back-end onnxruntime",
-        present=present,
-        text="runs .onnx on the host",
-        fix=None if present else "pip install 'atlas-hpe[host]'",
-    )
+def _examine_backend(name: str) -> Finding:
+    module, purpose, fix = _BACKENDS[name]
+    present = _is_there(module)
+    return Finding(f"back-end {name}", present, purpose, None if present else fix)
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ValueError:  # loaded, and not from a file: the simulator in this process
+        return True
 
 
 def _version_of(distribution: str) -> Optional[str]:

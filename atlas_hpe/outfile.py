@@ -50,7 +50,7 @@ def _check_place(path: Path, known: Sequence[str], force: bool) -> None:
             "the kind of output is not known",
             where=path,
             why=f"its suffix is '{path.suffix}', known are {', '.join(known)}",
-            fix=f"for example --out {path.with_suffix(known[0]).name}",
+            fix=f"name it, for example, {path.with_suffix(known[0]).name}",
         )
     if not folder.exists():
         raise OutputError(

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from types import FrameType
 from typing import Dict, List, NoReturn, Optional
 
@@ -73,15 +74,17 @@ def main() -> NoReturn:
         # A library that is interrupted while it loads calls that a failure of its own.
         if stops:
             _leave_interrupted()
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
+        _leave(f"error: {error}", error.exit_code)
     except click.ClickException as error:
-        error.show()
+        with suppress(OSError):
+            error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         _leave_interrupted()
     except OSError as error:
-        click.echo(f"error: the system refused: {error}", err=True)
+        _leave(f"error: the system refused: {error}", REFUSED)
+    except SystemExit:
+        # Only click leaves so, with 1, when the reader of a pipe went away. No check failed.
         sys.exit(REFUSED)
     sys.exit(code if isinstance(code, int) else 0)
 
@@ -126,5 +129,10 @@ def _is_importing(frame: Optional[FrameType]) -> bool:
 
 
 def _leave_interrupted() -> NoReturn:
-    click.echo("interrupted: unfinished output files were removed", err=True)
-    sys.exit(INTERRUPTED)
+    _leave("interrupted: unfinished output files were removed", INTERRUPTED)
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    with suppress(OSError):  # where nobody can be told, the exit code still tells
+        click.echo(message, err=True)
+    sys.exit(code)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Dict, Iterator, Optional, Sequence, Tuple
 
@@ -49,8 +50,12 @@ def command(
     from atlas_hpe_runtime.simulator import SimulatorSettings
     from atlas_hpe_runtime.simulator.launch import launch
 
-    given = {name: value for name, value in settings.items() if value is not None}
-    chosen = replace(SimulatorSettings.from_environment(), **given)  # type: ignore[arg-type]
+    given = {
+        f"ATLAS_HPE_SIM_{name.upper()}": str(value)
+        for name, value in settings.items()
+        if value is not None
+    }
+    chosen = SimulatorSettings.from_environment({**os.environ, **given})
     out = None if ledger is None else check_out_path(ledger, [".json"], force=force)
     say(f"simulated {chosen.soc} (no board)")
     code, processes = launch(program, chosen)
@@ -69,7 +74,7 @@ def _describe(processes: Sequence[ProcessLedger]) -> Iterator[str]:
     from atlas_hpe_runtime.simulator.ledger import describe
 
     if not processes:
-        yield "no ledger: the program did not import acl, or it was ended from outside"
+        yield "no ledger: the program did not import acl, or did not come to its ordinary end"
     for process in processes:
         if len(processes) > 1:
             yield f"process {process.pid}:"

@@ -123,6 +123,6 @@ SPEC = NetworkSpec(
     decode=DecodeSpec(
         kind="centre-heatmap",
         outputs={"score": "score", "box": "box", "direction": "direction"},
-        options={"min_score": 0.3, "max_overlap": 0.4},
+        options={"min_score": 0.25, "max_overlap": 0.4},
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import signal
 import subprocess
@@ -169,6 +170,22 @@ def test_a_full_standard_output_is_one_clear_error(folder: Path) -> None:
     assert done.returncode == 4
     assert "the system refused" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_full_standard_error_keeps_the_exit_code() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*COMMAND, "nosuch.mp4", "--out", "a.gif"], stderr=full, timeout=60)
+    assert done.returncode == 2
+
+
+def test_a_reader_that_went_away_is_no_failed_check() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = [*COMMAND[:-1], "doctor"]
+    done = subprocess.run(words, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(writing)
+    assert done.returncode == 4
+    assert done.stderr == ""
 
 
 def test_nohup_keeps_it_running(folder: Path) -> None:

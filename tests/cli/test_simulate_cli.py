@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -222,6 +223,18 @@ def test_ctrl_c_is_the_programs_to_answer_and_the_ledger_still_comes(tmp_path: P
     assert done.returncode == 3
 
 
+def test_a_stop_that_reached_only_the_command_ends_the_program_with_its_ledger() -> None:
+    code = (
+        "import os, signal, time, acl\n"
+        "acl.init()\n"
+        "os.kill(os.getppid(), signal.SIGTERM)\n"
+        "time.sleep(60)\n"
+    )
+    done = simulate("--", sys.executable, "-c", code)
+    assert "1 not released:" in done.stderr
+    assert done.returncode == 128 + signal.SIGINT
+
+
 def test_a_python_without_this_package_is_told(tmp_path: Path) -> None:
     done = simulate("--", sys.executable, "-S", "-c", "import acl", PYTHONPATH=python_path())
     if done.returncode == 0:
@@ -238,6 +251,31 @@ def python_path() -> str:
 
 def invoke(*arguments: str) -> Any:
     return CliRunner().invoke(cli, ["simulate", *arguments], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [("--mode=usb", "MODE"), ("--devices=-1", "DEVICES"), ("--memory-mb=0", "MEMORY_MB")],
+)
+def test_an_impossible_setting_names_its_option_and_its_variable(option: str, name: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        invoke(option, "--", "x")
+    assert caught.value.where == f"{option.split('=')[0]}, ATLAS_HPE_SIM_{name}"
+
+
+def test_an_option_goes_before_a_variable_that_makes_no_sense(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ATLAS_HPE_SIM_MODE", "usb")
+    monkeypatch.setenv("ATLAS_HPE_SIM_FAIL", "nonsense")
+    done = invoke("--mode", "ep", "--fail", "", "--", sys.executable, "-c", "")
+    assert done.exit_code == 0
+
+
+def test_a_program_that_is_not_there_is_named_with_what_to_give() -> None:
+    with pytest.raises(UsageError, match="can't be started") as caught:
+        invoke("--", "no-such-program-here")
+    assert caught.value.where == "no-such-program-here" and caught.value.fix
 
 
 def test_bad_requests_are_one_clear_error(tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import List
 
 import pytest
@@ -68,6 +70,13 @@ def test_doctor_names_python_extras_and_fixes() -> None:
     for finding in report["findings"]:
         assert finding["present"] != bool(finding["fix"])
     assert report["python"] in output_of("doctor")
+
+
+def test_doctor_tells_a_board_whose_environment_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {item["name"]: item for item in json.loads(output_of("doctor", "--json"))["findings"]}
+    assert "set_env.sh" in found["back-end acl"]["fix"]
+    monkeypatch.setitem(sys.modules, "acl", ModuleType("acl"))  # as the simulator is loaded
+    assert "ok       back-end acl" in output_of("doctor")
 
 
 def test_doctor_tells_the_command_for_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

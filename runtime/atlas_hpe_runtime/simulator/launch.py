@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass
@@ -88,7 +89,10 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
         child = subprocess.Popen(list(command), env=dict(environment))  # noqa: S603 - the user's
     except OSError as cause:
         raise UsageError(
-            "the program can't be started", where=command[0], why=cause.strerror
+            "the program can't be started",
+            where=command[0],
+            why=cause.strerror,
+            fix="give what you would type to run it, for example: -- python program.py",
         ) from cause
     try:
         code = child.wait()
@@ -98,12 +102,16 @@ def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def _stop(child: subprocess.Popen[bytes]) -> int:
-    """Ctrl-C reached the program as well; one that does not end by itself is ended."""
-    for end in (child.terminate, child.kill):
+    """Ctrl-C reached the program as well; one that does not end by itself is ended.
+
+    Only Ctrl-C lets a Python program end in the ordinary way, with its ledger. So it is sent first:
+    a signal to this process alone has not reached the program.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         try:
             return child.wait(_STOP_S)
         except subprocess.TimeoutExpired:
-            end()
+            child.send_signal(number)
     return child.wait()
 
 

@@ -103,13 +103,13 @@ def _integer(known: Mapping[str, str], name: str, default: int) -> int:
     if text is None:
         return default
     if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII):
-        raise _bad(name.lower(), text, "a whole number")
+        raise _bad(name.lower(), text, "a whole number above 0")
     return int(text)
 
 
 def _bad(name: str, value: object, allowed: str) -> UsageError:
     return UsageError(
         f"the simulator can't have {name} '{value}'",
-        where=_PREFIX + name.upper(),
+        where=f"--{name.replace('_', '-')}, {_PREFIX}{name.upper()}",
         fix=f"give {allowed}",
     )
