@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import weakref
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Iterable, Optional, Sequence, Type, Union
@@ -79,7 +81,8 @@ class AtomicFile:
 
     The temporary name keeps the suffix of the target, because encoders choose their format by it.
     As a context manager it publishes on a normal exit, discards on any exception, Ctrl-C included,
-    and turns an error of the disk into an ``OutputError``.
+    and turns an error of the disk into an ``OutputError``. An object that is lost is discarded too,
+    at the end of the program at the latest.
 
     Args:
         path: The final name. A symbolic link is followed: the file it names is replaced.
@@ -101,10 +104,13 @@ class AtomicFile:
         token = secrets.token_hex(4)
         name = f".{self._target.stem[:_STEM_CHARS]}.{token}.part{self._target.suffix}"
         self.temporary = self._target.with_name(name)
+        # Before the file is there: Ctrl-C may come while it is made, or before a caller has this.
+        self._removal = weakref.finalize(self, _remove, self.temporary)
         try:
             # "x" and not mkstemp: the file gets the permissions of the user's umask.
             self._stream = self.temporary.open("xb")
         except OSError as cause:
+            self._removal.detach()
             raise OutputError(
                 "the output folder refuses a new file",
                 where=self._target.parent,
@@ -160,10 +166,7 @@ class AtomicFile:
         except OSError:
             # A full disk fails the last flush; the bytes are not wanted any more.
             self._stream = None
-        try:
-            self.temporary.unlink()
-        except FileNotFoundError:
-            return
+        self._removal()
 
     def _close(self) -> None:
         if self._stream is not None:
@@ -173,6 +176,11 @@ class AtomicFile:
     def _refuse_existing(self) -> None:
         if not self._force and self._target.exists():
             raise _exists_error(self._shown)
+
+
+def _remove(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        path.unlink()
 
 
 def disk_error(path: Path, cause: OSError) -> OutputError:

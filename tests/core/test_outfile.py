@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -122,6 +125,43 @@ def test_a_discarded_file_leaves_nothing(tmp_path: Path) -> None:
     file.write(b"half")
     file.discard()
     file.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ctrl_c_while_the_file_is_made_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Path.open
+
+    def interrupted(path: Path, mode: str) -> None:
+        real(path, mode).close()
+        assert path.exists()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "open", interrupted)
+    try:
+        AtomicFile(tmp_path / "a.bin", force=False)
+    except KeyboardInterrupt:
+        pass
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_nobody_has_any_more_is_removed(tmp_path: Path) -> None:
+    AtomicFile(tmp_path / "a.bin", force=False).write(b"half")
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_held_to_the_end_of_the_program_is_removed(tmp_path: Path) -> None:
+    code = (
+        "from atlas_hpe.outfile import AtomicFile, Path\n"
+        "import sys\n"
+        "file = AtomicFile(Path(sys.argv[1]), force=False)\n"
+        "assert file.temporary.exists()\n"
+        "sys.keep = file\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.bin")], check=True)
     assert list(tmp_path.iterdir()) == []
 
 

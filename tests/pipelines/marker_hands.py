@@ -109,6 +109,7 @@ class LandmarkSession:
     """Reads the hand nearest to the middle of the crop; its attributes change what it says."""
 
     backend = "marker"
+    basis = "made up"
 
     def __init__(self) -> None:
         self.runs = 0
@@ -140,6 +141,7 @@ class DetectorSession:
     """Finds every hand; ``turn_deg`` is how wrong it is about the direction."""
 
     backend = "marker"
+    basis = "made up"
 
     def __init__(self, turn_deg: float = 0.0) -> None:
         self.runs = 0

@@ -269,5 +269,7 @@ def test_a_thing_whose_joints_are_unsure_is_no_new_hand() -> None:
     assert rig.show(Marker(90, 150)) == ()
     rig.landmark.joint_score = 0.41
     assert len(rig.show(Marker(90, 150))) == 1
-    rig.landmark.joint_score = 0.2
+    rig.landmark.joint_score = 0.26
     assert len(rig.show(Marker(90, 150))) == 1  # what is followed may be unsure for a while
+    rig.landmark.joint_score = 0.24
+    assert rig.show(Marker(90, 150)) == ()

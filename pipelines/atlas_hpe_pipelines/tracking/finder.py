@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from time import perf_counter
-from typing import Dict, Tuple
+from typing import Dict, Optional, Tuple
 
 from atlas_hpe.errors import UsageError
 from atlas_hpe.poses import Frame, HandPose
@@ -12,14 +12,16 @@ from atlas_hpe_pipelines.overlap import StageTimes
 from atlas_hpe_pipelines.tracking.average import average_hands
 from atlas_hpe_pipelines.tracking.first_look import look_at_new_hand
 from atlas_hpe_pipelines.tracking.readers import Detector, HandReader
-from atlas_hpe_pipelines.tracking.region import region_from_detection
+from atlas_hpe_pipelines.tracking.region import Region, region_from_detection
 from atlas_hpe_pipelines.tracking.tracker import Tracker
 
-__all__ = ["LEAST_NEW_SCORE", "HandFinder"]
+__all__ = ["LEAST_KEPT_SCORE", "LEAST_NEW_SCORE", "HandFinder"]
 
 #: A new hand needs joints of this mean score. Presence alone takes a computer mouse or a sleeve for
 #: a hand; their joints scored 0.1 to 0.7 where those of hands scored 0.55 to 1.
 LEAST_NEW_SCORE = 0.4
+#: A hand that is followed may be blurred for a while; below this it was none, or is gone.
+LEAST_KEPT_SCORE = 0.25
 
 
 class HandFinder:
@@ -53,7 +55,9 @@ class HandFinder:
         self._reader = reader
         self._detector = detector
         # Joints of a network without presence are scored by other rules; the reader judges them.
-        self._least_score = LEAST_NEW_SCORE if "presence" in reader.card.decode.outputs else 0.0
+        judges = "presence" in reader.card.decode.outputs
+        self._least_new = LEAST_NEW_SCORE if judges else 0.0
+        self._least_kept = LEAST_KEPT_SCORE if judges else 0.0
         self._tracker = Tracker(max_hands, reader.card.preprocess.crop_scale)
 
     @property
@@ -65,13 +69,19 @@ class HandFinder:
         """The hands in the next frame, ordered by their ``track_id``."""
         started = perf_counter()
         tracker, size_px = self._tracker, frame.size_px
-        tracker.follow([self._reader.read(frame, item.region) for item in tracker.tracks], size_px)
+        tracker.follow([self._read_on(frame, item.region) for item in tracker.tracks], size_px)
         detecting_s = 0.0
         if tracker.wants_detection():
             detecting_s = self._detect(frame)
         poses = tracker.poses()
         self._count(perf_counter() - started, detecting_s)
         return poses
+
+    def _read_on(self, frame: Frame, region: Region) -> Optional[HandPose]:
+        """A followed hand, None when it is gone."""
+        hand = self._reader.read(frame, region)
+        gone = hand is None or hand.joint_scores.mean() < self._least_kept
+        return None if gone else hand
 
     def _detect(self, frame: Frame) -> float:
         """Look for hands that are not tracked; how long the detector alone took, in seconds."""
@@ -87,7 +97,7 @@ class HandFinder:
             region = region_from_detection(detection, scale)
             look = partial(self._reader.read, frame)
             hand = look_at_new_hand(look, region, scale, average_hands)
-            if hand is not None and hand.joint_scores.mean() >= self._least_score:
+            if hand is not None and hand.joint_scores.mean() >= self._least_new:
                 self._tracker.add(hand, frame.size_px)
         return detecting_s
 
