@@ -36,11 +36,15 @@ def load_card(path: Union[str, Path]) -> ModelCard:
     """
     card = find_card(path)
     if card is None:
+        beside = card_path_of(path).name
+        exported = Path(path).suffix.lower() == ".onnx"
         raise CardError(
             "the model has no card",
             where=path,
-            why=f"no card inside the file and no {card_path_of(path).name} beside it",
-            fix="export it with: atlas-hpe export CHECKPOINT --out MODEL.onnx",
+            why=f"no card inside the file and no {beside} beside it",
+            fix="export it with: atlas-hpe export CHECKPOINT --out MODEL.onnx"
+            if exported
+            else f"save the card of the .onnx that it was made from as {beside}",
         )
     return card
 

@@ -142,15 +142,17 @@ def check_feeds(
         kinds: What the back-end can read.
 
     Raises:
-        SessionError: A missing or unknown name, something that is no array, a wrong shape or a
-            wrong dtype.
+        SessionError: No mapping, a missing or unknown name, something that is no array, a wrong
+            shape or a wrong dtype.
     """
     names = [spec.name for spec in inputs]
-    if sorted(names) != sorted(feeds):
+    found = list(feeds) if isinstance(feeds, Mapping) else None
+    if found is None or len(found) != len(names) or set(found) != set(names):
+        got = f"a {type(feeds).__name__}" if found is None else ", ".join(map(str, found))
         raise SessionError(
             "the feeds do not match the inputs of the model",
-            why=f"the model takes {', '.join(names)}; got {', '.join(feeds) or 'nothing'}",
-            fix="pass one array for each input name",
+            why=f"the model takes {', '.join(names)}; got {got or 'nothing'}",
+            fix="pass a dict with one array for each input name",
         )
     for spec in inputs:
         array = feeds[spec.name]

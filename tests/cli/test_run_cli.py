@@ -216,8 +216,10 @@ def test_a_stop_while_it_starts_is_an_interruption_and_nothing_else(
     time.sleep(delay_s)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
-    # Python itself may not be far enough to hear it as more than a signal.
-    assert process.returncode in (130, -signal.SIGINT), errors
+    # Python itself may not be far enough to hear it as more than a signal; 3.7 makes that a 1.
+    unheard = 1 if sys.version_info < (3, 8) else -signal.SIGINT
+    assert process.returncode in (130, unheard), errors
+    assert process.returncode != 1 or errors.endswith("KeyboardInterrupt\n")
     assert "pip install" not in errors
     assert sorted(item.name for item in folder.iterdir()) == before
 

@@ -303,6 +303,14 @@ def test_a_model_without_a_card_is_answered_with_the_command_that_makes_one(writ
     assert "atlas-hpe export" in (caught.value.fix or "")
 
 
+def test_a_compiled_model_without_a_card_is_told_where_to_put_it(tmp_path: Path) -> None:
+    path = tmp_path / "hand.om"
+    path.write_bytes(b"IMOD")
+    with pytest.raises(CardError, match="the model has no card") as caught:
+        load_card(path)
+    assert "as hand.om.json" in (caught.value.fix or "")
+
+
 def test_a_card_in_another_encoding_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "hand.om.json"
     path.write_bytes(b"\xff\xfe{\0}\0")

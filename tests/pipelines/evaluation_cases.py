@@ -84,6 +84,7 @@ class Knower:
     """
 
     backend = "fake"
+    basis = "simulated"
     inputs = (TensorSpec("image", (1, 3, SIZE_PX, SIZE_PX), "float32", "NCHW"),)
     outputs = tuple(TensorSpec(name, shape, "float32") for name, shape in _OUTPUTS.items())
 
@@ -136,6 +137,7 @@ class Pointer:
     """
 
     backend = "fake"
+    basis = "simulated"
     inputs = (TensorSpec("image", (1, 3, 256, 256), "float32", "NCHW"),)
     outputs = tuple(TensorSpec(name, shape, "float32") for name, shape in _MAPS.items())
 

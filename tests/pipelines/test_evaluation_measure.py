@@ -66,7 +66,7 @@ def bench(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Bench:
 def test_both_tasks_are_done_with_what_ships(bench: Bench) -> None:
     found = evaluate(bench.folder)
     report = found.report
-    assert (report.model, report.backend) == ("tiny hand", "fake")
+    assert (report.model, report.backend, report.basis) == ("tiny hand", "fake", "simulated")
     assert (report.pictures, report.left_out) == (3, 1)
     landmark, pipeline = report.tasks["landmark"], report.tasks["pipeline"]
     assert (landmark.all.hands, landmark.all.detection_rate) == (3, 1.0)

@@ -27,6 +27,7 @@ from atlas_hpe_pipelines.evaluation.report import CURVE_THRESHOLDS, TaskReport
 from atlas_hpe_pipelines.evaluation.results import Answer, HandResult, PictureResult
 from atlas_hpe_pipelines.evaluation.tally import WORST_HANDS, TaskTally
 from atlas_hpe_pipelines.evaluation.worst import draw_worst
+from atlas_hpe_runtime.session import BASIS_BOARD, BASIS_HOST, BASIS_SIMULATED
 
 TRAITS = {"rotation": "0-30 deg", "size": "64-128 px", "light": "medium", "sharpness": "fair"}
 
@@ -143,9 +144,9 @@ def test_equal_errors_keep_the_order_of_the_set() -> None:
     assert names == [f"{number}.png" for number in range(WORST_HANDS)]
 
 
-def evaluation(*reports: TaskReport) -> Evaluation:
+def evaluation(*reports: TaskReport, basis: str = BASIS_HOST) -> Evaluation:
     tasks = dict(zip(("landmark", "pipeline"), reports))
-    report = EvaluationReport("net", "fake", "labels.json", 1, 2, (0.0,), tasks)
+    report = EvaluationReport("net", "fake", basis, "labels.json", 1, 2, (0.0,), tasks)
     worst = tally_of(shown(result(0.3), result(None))).worst()
     return Evaluation(report, {name: worst for name in tasks})
 
@@ -160,6 +161,19 @@ def test_the_table_has_a_line_for_each_group_and_bin() -> None:
     assert "0 false alarms in 2 pictures" in text
     assert "4.00 ms per hand (median, one thread, measured on this host" in text
     assert "2 labelled hands were left out" in text
+
+
+@pytest.mark.parametrize(
+    ("basis", "words"),
+    [
+        (BASIS_SIMULATED, "(median, a simulated device on this host, no time of a board, "),
+        (BASIS_BOARD, "(median, measured on a board, "),
+    ],
+)
+def test_a_time_says_what_it_is(basis: str, words: str) -> None:
+    report = evaluation(report_of(shown(result(0.1), times_ms=[4.0])), basis=basis).report
+    assert "4.00 ms per hand " + words in "\n".join(describe_evaluation(report))
+    assert evaluation_to_dict(report)["basis"] == basis
 
 
 def test_the_json_form_holds_everything() -> None:

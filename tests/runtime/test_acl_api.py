@@ -12,7 +12,7 @@ from typing import List, Tuple
 
 import pytest
 
-from atlas_hpe.errors import DeviceError, MissingExtraError
+from atlas_hpe.errors import DeviceError, MissingExtraError, UsageError
 from atlas_hpe_runtime.acl import api
 from atlas_hpe_runtime.acl.api import Acl, acquire, close_after, device_error, load_acl
 from atlas_hpe_runtime.acl.codes import explain
@@ -165,15 +165,38 @@ def test_without_pyacl_the_fix_is_to_source_its_settings(monkeypatch: pytest.Mon
     assert "--backend simulator" in caught.value.fix
 
 
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        (
+            "raise ImportError('libascendcl.so: no such file')",
+            "ImportError: libascendcl.so: no such file",
+        ),
+        ("raise RuntimeError('the driver is older')", "RuntimeError: the driver is older"),
+        ("x =", "SyntaxError: invalid syntax"),
+    ],
+)
 def test_a_pyacl_that_does_not_load_is_told_with_the_cause(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str, why: str
 ) -> None:
-    (tmp_path / "acl.py").write_text("raise ImportError('libascendcl.so: no such file')\n")
+    (tmp_path / "acl.py").write_text(source + "\n")
     monkeypatch.delitem(sys.modules, "acl", raising=False)
     monkeypatch.syspath_prepend(str(tmp_path))
     with pytest.raises(DeviceError, match="can't be loaded") as caught:
         load_acl()
-    assert caught.value.why == "libascendcl.so: no such file"
+    assert str(caught.value.why).startswith(why)
+
+
+def test_a_setting_of_the_simulator_that_makes_no_sense_is_no_broken_pyacl(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    source = "from atlas_hpe_runtime.simulator.child import take_over\ntake_over()\n"
+    (tmp_path / "acl.py").write_text(source)
+    monkeypatch.delitem(sys.modules, "acl", raising=False)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("ATLAS_HPE_SIM_MODE", "usb")
+    with pytest.raises(UsageError, match="can't have mode 'usb'"):
+        load_acl()
 
 
 def test_threads_that_load_pyacl_together_get_one_gate(monkeypatch: pytest.MonkeyPatch) -> None:

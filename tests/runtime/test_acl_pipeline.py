@@ -21,7 +21,9 @@ drawn_hand = pytest.importorskip("atlas_hpe_pipelines.drawn_hand")
 
 BACKENDS = ("onnxruntime", "simulator")
 HALF = TOLERANCES["half"]
-CLIPS = ["one_hand_wall.mp4", "palm_offer_blur_bg.mp4", "two_hands_webcam.mp4"]
+#: Clip -> how many hands it shows. A sleeve that nearly passes for a hand would otherwise be one on
+#: the host and none on the device.
+CLIPS = {"one_hand_wall.mp4": 1, "palm_offer_blur_bg.mp4": 1, "two_hands_webcam.mp4": 2}
 
 
 @pytest.fixture
@@ -32,10 +34,14 @@ def drawn_clip(tmp_path: Path) -> Path:
 
 
 def find_hands(
-    path: Path, backend: str, frames: int, box: Optional[Tuple[float, ...]] = None
+    path: Path,
+    backend: str,
+    frames: int,
+    box: Optional[Tuple[float, ...]] = None,
+    most: int = 2,
 ) -> List[Tuple[HandPose, ...]]:
     found: List[Tuple[HandPose, ...]] = []
-    with Pipeline(path, backend=backend, box=box) as pipeline:  # type: ignore[arg-type]
+    with Pipeline(path, backend=backend, box=box, hands=most) as pipeline:  # type: ignore[arg-type]
         assert (pipeline.basis == "simulated") is (backend == "simulator")
         for _, hands in pipeline:
             found.append(hands)
@@ -81,7 +87,7 @@ def test_hands_of_a_real_clip_are_followed_alike(shared_data: Path, name: str) -
     where two hands move fast, a joint was once off by a quarter of the region for one frame.
     """
     path = shared_data / "videos" / name
-    found = [find_hands(path, backend, 30) for backend in BACKENDS]
+    found = [find_hands(path, backend, 30, most=CLIPS[name]) for backend in BACKENDS]
     assert np.median(differences(*found)) < 10 * HALF.joint_median
 
 

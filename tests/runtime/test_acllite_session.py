@@ -342,7 +342,13 @@ def test_what_is_missing_is_named(
     with pytest.raises(MissingExtraError, match="AclLite, which was not found") as missing:
         open_lite(path)
     assert "PYTHONPATH" in str(missing.value.fix)
-    broken = ("import constants_of_acllite", "import sys", "raise ImportError('no PIL')")
+    broken = (
+        "import constants_of_acllite",
+        "import sys",
+        "raise ImportError('no PIL')",
+        "raise Exception('acl.rt.get_run_mode failed')",
+        "x =",
+    )
     for number, source in enumerate(broken):
         folder = tmp_path / str(number)
         folder.mkdir()

@@ -6,7 +6,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter
-from typing import Callable, Dict, List, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Sequence, Tuple, Union
 
 import numpy as np
 import pytest
@@ -159,6 +159,48 @@ def test_unknown_backend_and_threads_are_usage_errors(model_path: Path) -> None:
         open_session(model_path, threads=0)
     with pytest.raises(UsageError, match="100000 threads are too many"):
         open_session(model_path, threads=100_000)  # ONNX Runtime would hang
+
+
+@pytest.mark.parametrize("option", [{"half": True}, {"providers": ["CPUExecutionProvider"]}])
+@pytest.mark.parametrize("backend", ["acl", "acllite", "simulator"])
+def test_an_option_of_onnxruntime_is_not_ignored_by_another_back_end(
+    model_path: Path, backend: str, option: Dict[str, Any]
+) -> None:
+    with pytest.raises(UsageError, match=f"'{backend}' does not have this option") as caught:
+        open_session(model_path, backend=backend, **option)
+    assert caught.value.where == next(iter(option))
+
+
+@pytest.mark.parametrize("backend", ["auto", "simulator"])
+def test_a_model_whose_name_is_not_utf_8_is_to_be_renamed(tmp_path: Path, backend: str) -> None:
+    path = tmp_path / "\udcff.onnx"
+    path.write_bytes(tiny_onnx.hand_model())
+    with pytest.raises(InputError, match="not UTF-8") as caught:
+        open_session(path, backend=backend)
+    assert caught.value.fix == "rename it"
+
+
+def test_one_provider_may_be_given_as_a_text(model_path: Path) -> None:
+    with open_session(model_path, providers="CPUExecutionProvider") as session:
+        assert session.backend == "onnxruntime"
+
+
+@pytest.mark.parametrize(
+    ("feeds", "got"),
+    [
+        (np.zeros((2, 3), np.float32), "got a ndarray"),
+        ([np.zeros((2, 3), np.float32)], "got a list"),
+        (None, "got a NoneType"),
+        ({1: np.zeros(1), "image": np.zeros(1)}, "got 1, image"),
+        ({}, "got nothing"),
+    ],
+)
+def test_feeds_that_are_no_dict_of_inputs_are_one_clear_error(
+    model_path: Path, feeds: Any, got: str
+) -> None:
+    with open_session(model_path) as session, pytest.raises(SessionError) as caught:
+        session.run(feeds)
+    assert got in str(caught.value.why)
 
 
 def test_the_session_keeps_the_protocol(model_path: Path) -> None:

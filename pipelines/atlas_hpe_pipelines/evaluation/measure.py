@@ -94,10 +94,10 @@ def evaluate(
         )
         tasks = _open_tasks(card, session, options, stack)
         run_tasks(watch(pictures), tasks, options.turns_deg)
-        backend = session.backend
     report = EvaluationReport(
         model=card.name,
-        backend=backend,
+        backend=session.backend,
+        basis=session.basis,
         data=str(find_index(data)),
         pictures=len(pictures),
         left_out=sum(picture.left_out for picture in pictures),

@@ -10,6 +10,7 @@ import numpy as np
 from atlas_hpe.metrics import nme, pck, pck_curve
 from atlas_hpe_pipelines.evaluation.results import HandResult
 from atlas_hpe_pipelines.evaluation.traits import TRAIT_BINS
+from atlas_hpe_runtime.session import BASIS_HOST, BASIS_SIMULATED
 
 __all__ = [
     "CURVE_THRESHOLDS",
@@ -64,7 +65,7 @@ class TaskReport:
         what: In words.
         pictures: Pictures looked at; one that is turned counts at each turn.
         false_alarms: Found hands that are no labelled hand; None where it can't happen.
-        ms_p50: Median time of an answer, measured on this host with one thread.
+        ms_p50: Median time of an answer; the report's ``basis`` says what it is.
         ms_per: What an answer is about: ``"hand"`` or ``"picture"``.
         all: Figures over everything.
         groups: Collection -> figures.
@@ -90,6 +91,7 @@ class EvaluationReport:
     Attributes:
         model: Name of the model.
         backend: Back-end that ran it.
+        basis: What answers and times are: a ``BASIS_`` constant of the runtime.
         data: The index that was read.
         pictures: Pictures in it that were read.
         left_out: Labelled hands that can't be measured.
@@ -99,6 +101,7 @@ class EvaluationReport:
 
     model: str
     backend: str
+    basis: str
     data: str
     pictures: int
     left_out: int
@@ -181,13 +184,13 @@ def describe_evaluation(report: EvaluationReport) -> List[str]:
     """The report as a person reads it, a line each."""
     lines: List[str] = []
     for name, task in report.tasks.items():
-        lines += [f"{name}: {task.what}", *_describe_task(task), ""]
+        lines += [f"{name}: {task.what}", *_describe_task(task, report.basis), ""]
     if report.left_out:
         lines.append(f"{report.left_out} labelled hands were left out: no two visible joints apart")
     return lines
 
 
-def _describe_task(task: TaskReport) -> List[str]:
+def _describe_task(task: TaskReport, basis: str) -> List[str]:
     rows = {"all": task.all}
     if len(task.groups) > 1:
         rows.update(task.groups)
@@ -205,9 +208,15 @@ def _describe_task(task: TaskReport) -> List[str]:
     if task.ms_p50 is not None:
         lines.append(
             f"{task.ms_p50:.2f} ms per {task.ms_per} "
-            "(median, one thread, measured on this host, pictures decoded before)"
+            f"(median, {_describe_times(basis)}, pictures decoded before)"
         )
     return lines
+
+
+def _describe_times(basis: str) -> str:
+    if basis == BASIS_SIMULATED:
+        return "a simulated device on this host, no time of a board"
+    return f"one thread, {basis}" if basis == BASIS_HOST else basis
 
 
 def _cell(value: Optional[float]) -> str:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Callable, Dict, Optional, Tuple
 
-from atlas_hpe.errors import DeviceError, MissingExtraError
+from atlas_hpe.errors import AtlasHpeError, DeviceError, MissingExtraError
 from atlas_hpe_runtime.acl.codes import explain
 
 if TYPE_CHECKING:
@@ -298,16 +298,18 @@ def load_acl() -> Acl:
             fix="source /usr/local/Ascend/ascend-toolkit/set_env.sh; "
             "without a board use --backend simulator",
         ) from error
-    except ImportError as error:
+    except AtlasHpeError:  # of the simulator that stands in its place
+        raise
+    except Exception as error:  # what a foreign module raises while it loads is not known
         raise _not_loadable(error) from error
     with _GATES_LOCK:
         return _gate(module)
 
 
-def _not_loadable(error: ImportError) -> DeviceError:
+def _not_loadable(error: Exception) -> DeviceError:
     return DeviceError(
         "pyACL is installed but can't be loaded",
-        why=str(error),
+        why=f"{type(error).__name__}: {error}",
         fix="source /usr/local/Ascend/ascend-toolkit/set_env.sh, with a Python that this "
         "release of CANN supports",
     )

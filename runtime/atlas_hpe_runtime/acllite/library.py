@@ -89,7 +89,7 @@ def load_model_class() -> Type[LiteModel]:
             fix="copy python/common/acllite of the Ascend samples to the board and put the folder "
             "itself on PYTHONPATH; the back-end acl does without it",
         ) from error
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # it calls the device while it loads, and raises what it likes
         raise _not_loadable(error) from error
     return found
 
@@ -97,7 +97,7 @@ def load_model_class() -> Type[LiteModel]:
 def _not_loadable(error: Exception) -> DeviceError:
     return DeviceError(
         "AclLite is there but can't be loaded",
-        why=str(error),
+        why=f"{type(error).__name__}: {error}",
         fix="its whole folder must be on PYTHONPATH, with CANN's set_env.sh sourced and Pillow "
         "installed; the back-end acl does without it",
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -72,8 +74,10 @@ def launch(
         UsageError: There is no such program, or a fault is ordered for a call that does not exist.
     """
     build_acl(Machine(settings))
-    with tempfile.TemporaryDirectory(prefix="atlas-hpe-simulate-") as scratch:
-        modules, ledgers = Path(scratch, "modules"), Path(scratch, "ledgers")
+    scratch = Path(tempfile.gettempdir(), "atlas-hpe-simulate-" + secrets.token_hex(8))
+    modules, ledgers = scratch / "modules", scratch / "ledgers"
+    try:
+        scratch.mkdir(mode=0o700)  # in here: Ctrl-C may come while it is made
         modules.mkdir()
         ledgers.mkdir()
         (modules / "acl.py").write_text(_ACL_FILE, encoding="utf-8")
@@ -82,6 +86,8 @@ def launch(
         code = _run(command, environment)
         found = [_read_ledger(path) for path in sorted(ledgers.iterdir())]
         return code, tuple(ledger for ledger in found if ledger is not None)
+    finally:
+        shutil.rmtree(str(scratch), ignore_errors=True)
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str]) -> int:
