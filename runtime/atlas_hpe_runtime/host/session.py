@@ -126,13 +126,17 @@ class OnnxRuntimeSession:
             binding = session.io_binding()
             for spec in self.inputs:
                 _bind_input(binding, spec.name, feeds[spec.name])
-            fixed = {spec.name: _bind_output(binding, spec) for spec in self.outputs}
+            for spec in self.outputs:
+                # Without a size: the one that ONNX Runtime infers for a fixed output may be wrong
+                # (pooling with ceil_mode), and the run then fails.
+                binding.bind_output(spec.name, "cpu")
             binding.synchronize_inputs()
             bound = perf_counter()
             session.run_with_iobinding(binding)
             binding.synchronize_outputs()
             executed = perf_counter()
-            outputs = _take_outputs(binding, fixed)
+            made = zip(self.outputs, binding.get_outputs())
+            outputs = {spec.name: value.numpy() for spec, value in made}
         except self._failures as error:
             raise DeviceError("ONNX Runtime failed on a run", why=str(error).strip()) from error
         copied = perf_counter()
@@ -144,32 +148,6 @@ def _bind_input(binding: onnxruntime.IOBinding, name: str, array: np.ndarray) ->
     """Let ONNX Runtime read an array where it lies; only a strided or unaligned one is copied."""
     # require() keeps a scalar a scalar, ascontiguousarray() does not.
     binding.bind_cpu_input(name, np.require(array, requirements=("C_CONTIGUOUS", "ALIGNED")))
-
-
-def _bind_output(binding: onnxruntime.IOBinding, spec: TensorSpec) -> Optional[np.ndarray]:
-    """Let ONNX Runtime write into a fresh array; None where only it knows the size."""
-    if -1 in spec.shape:
-        binding.bind_output(spec.name, "cpu")
-        return None
-    array = np.empty(spec.shape, spec.dtype)
-    binding.bind_output(
-        spec.name, "cpu", 0, array.dtype.type, array.shape, buffer_ptr=array.ctypes.data
-    )
-    return array
-
-
-def _take_outputs(
-    binding: onnxruntime.IOBinding, fixed: Mapping[str, Optional[np.ndarray]]
-) -> Dict[str, np.ndarray]:
-    """The arrays that were written into, and those that ONNX Runtime made."""
-    taken = {name: array for name, array in fixed.items() if array is not None}
-    if len(taken) == len(fixed):
-        return taken
-    made = binding.get_outputs()
-    return {
-        name: value.numpy() if array is None else array
-        for (name, array), value in zip(fixed.items(), made)
-    }
 
 
 def _to_spec(item: onnxruntime.NodeArg) -> TensorSpec:
