@@ -14,12 +14,12 @@ from atlas_hpe.errors import OutputError, UsageError
 from atlas_hpe.nets.spec import NetworkSpec
 from atlas_hpe.outfile import check_out_path
 from atlas_hpe.parity import DecodeJoints
+from atlas_hpe.targets import DEFAULT_SOC, Target, find_target
 from atlas_hpe_export.export_report import ExportReport
 from atlas_hpe_export.finish import build_card, read_specs, tool_versions
 from atlas_hpe_export.inputs import ExportInput, open_input
 from atlas_hpe_export.job import ExportJob, run_export
 from atlas_hpe_export.parity.inputs import DrawSamples
-from atlas_hpe_export.targets import DEFAULT_TARGET, Target, find_target
 
 __all__ = ["export_file", "export_onnx"]
 
@@ -34,7 +34,7 @@ def export_file(
     trust_pickle: bool = False,
     frontend: str = "auto",
     decode_in_graph: bool = False,
-    target: str = DEFAULT_TARGET,
+    target: str = DEFAULT_SOC,
     decode_joints: Optional[DecodeJoints] = None,
     draw_samples: Optional[DrawSamples] = None,
     name: Optional[str] = None,
@@ -55,7 +55,7 @@ def export_file(
         trust_pickle: Run the code that a pickled module brings.
         frontend: ``"auto"``, or a key of ``frontends.FRONTENDS``.
         decode_in_graph: Let coordinates leave the device instead of heatmaps.
-        target: Board's compiler, see ``targets.TARGETS``.
+        target: Board's compiler, see :func:`atlas_hpe.targets.find_target`.
         decode_joints: Joints from outputs, for parity in joints; None for tensors only.
         draw_samples: Pictures of hands as inputs (card, count -> samples) to compare joints on;
             None for noise, in which a network may find no hand.
@@ -110,7 +110,7 @@ def export_onnx(
     example_inputs: Union[Tensor, Sequence[Tensor]],
     path: Union[str, Path],
     *,
-    target: str = DEFAULT_TARGET,
+    target: str = DEFAULT_SOC,
     spec: Optional[NetworkSpec] = None,
     frontend: str = "auto",
     decode_in_graph: bool = False,
@@ -129,7 +129,7 @@ def export_onnx(
         module: Network; a copy of it is put in eval mode and repaired.
         example_inputs: One tensor per input of ``forward``; their shapes become the graph's.
         path: The .onnx to write.
-        target: Board's compiler, see ``targets.TARGETS``.
+        target: Board's compiler, see :func:`atlas_hpe.targets.find_target`.
         spec: Names, preprocessing and decoding for the model card; None to write no card.
         frontend: ``"auto"``, or a key of ``frontends.FRONTENDS``.
         decode_in_graph: Let coordinates leave the device instead of heatmaps; needs ``spec``.

@@ -25,8 +25,8 @@ from atlas_hpe.errors import CheckFailedError
 from atlas_hpe.nets.spec import NetworkSpec
 from atlas_hpe.onnx_file import OnnxSummary, read_onnx_summary
 from atlas_hpe.outfile import AtomicFile
+from atlas_hpe.targets import Target
 from atlas_hpe.version import __version__
-from atlas_hpe_export.targets import Target
 from atlas_hpe_export.wording import show_specs
 
 __all__ = [

@@ -6,13 +6,13 @@ from typing import List, Sequence, Tuple
 
 import onnx
 
+from atlas_hpe.targets import Target
 from atlas_hpe_export.feeds import Feeds
 from atlas_hpe_export.graph import Guard, as_ir, as_proto
 from atlas_hpe_export.lowering import LADDER, lower
 from atlas_hpe_export.rewrites import REWRITES, rewrite
 from atlas_hpe_export.simplify import simplify
 from atlas_hpe_export.steps import Step
-from atlas_hpe_export.targets import Target
 
 __all__ = ["fit_to_board"]
 

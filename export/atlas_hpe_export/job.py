@@ -23,6 +23,7 @@ from atlas_hpe.parity import (
     parity_figures,
 )
 from atlas_hpe.parity.sample import Run
+from atlas_hpe.targets import Target
 from atlas_hpe_export.batchnorm import check_finite, freeze, repair_batch_norms
 from atlas_hpe_export.check import CheckReport
 from atlas_hpe_export.check.finding import BLOCKER, WARNING
@@ -38,7 +39,6 @@ from atlas_hpe_export.proof import prove_board_takes, prove_parity
 from atlas_hpe_export.runners import module_runner, open_runner
 from atlas_hpe_export.steps import Step
 from atlas_hpe_export.storage import store_graph
-from atlas_hpe_export.targets import Target
 
 __all__ = ["ExportJob", "run_export"]
 

@@ -21,10 +21,10 @@ from atlas_hpe.parity import (
 )
 from atlas_hpe.parity.comparison import decode_differs
 from atlas_hpe.parity.sample import Run
+from atlas_hpe.targets import Target
 from atlas_hpe_export.check import CheckReport, check_onnx
 from atlas_hpe_export.check.finding import BLOCKER
 from atlas_hpe_export.runners import open_runner
-from atlas_hpe_export.targets import Target
 
 __all__ = ["prove_board_takes", "prove_parity"]
 

@@ -13,12 +13,12 @@ pytest.importorskip("onnxruntime")
 from frontend_checks import capture_with, find_difference, input_names  # noqa: E402
 from toy_architectures import ARCHITECTURES, build_architecture, draw_inputs  # noqa: E402
 
+from atlas_hpe.targets import find_target  # noqa: E402
 from atlas_hpe_export.check import check_onnx  # noqa: E402
 from atlas_hpe_export.check.finding import BLOCKER  # noqa: E402
 from atlas_hpe_export.fit import fit_to_board  # noqa: E402
 from atlas_hpe_export.frontends import FRONTENDS  # noqa: E402
 from atlas_hpe_export.frontends.outputs import flatten_outputs  # noqa: E402
-from atlas_hpe_export.targets import TARGETS  # noqa: E402
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -28,7 +28,7 @@ def test_a_network_becomes_a_graph_that_the_board_takes(name: str, frontend: str
     captured = capture_with(frontend, network, inputs)
     assert find_difference(network, captured, inputs) is None
     feeds = dict(zip(input_names(len(inputs)), (item.numpy() for item in inputs)))
-    model, _ = fit_to_board(captured.model, [feeds], TARGETS["Ascend310"])
+    model, _ = fit_to_board(captured.model, [feeds], find_target("Ascend310"))
     onnx.checker.check_model(model, full_check=True)
     assert [(item.domain, item.version) for item in model.opset_import] == [("", 11)]
     assert check_onnx(model).of(BLOCKER) == ()

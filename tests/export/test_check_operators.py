@@ -103,13 +103,18 @@ def test_an_operator_that_nobody_knows_is_registered_nowhere() -> None:
 
 
 @pytest.mark.parametrize(
-    ("soc", "cann", "option"), [("Ascend999", "6.0", "--soc"), ("Ascend310", "9.9", "--cann")]
+    ("soc", "cann", "option"),
+    [("Ascend999", "6.0", "--soc"), ("Ascend310", "9.9", "--cann"), ("310P3", "6.0", "--soc")],
 )
 def test_an_unknown_board_or_release_lists_the_known_ones(soc: str, cann: str, option: str) -> None:
     with pytest.raises(UsageError) as caught:
         check_onnx(model([node("Relu")]), soc=soc, cann=cann)
     assert caught.value.where == option
-    assert "choose one of: " in str(caught.value.fix)
+    assert "choose one of: Ascend" in str(caught.value.fix) or option == "--cann"
+
+
+def test_a_board_is_known_by_its_own_name_too() -> None:
+    assert check_onnx(model([node("Relu")]), soc="Atlas 200 DK").soc == "Ascend310"
 
 
 def test_the_constant_needs_no_plugin() -> None:

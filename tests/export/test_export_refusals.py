@@ -181,7 +181,7 @@ def test_weights_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
 def test_wrong_arguments_are_usage_errors(tmp_path: Path) -> None:
     path = tmp_path / "toy.onnx"
     with pytest.raises(UsageError, match="choose one of: Ascend310"):
-        export_onnx(toy_heatmaps(), example(), path, target="Ascend910")
+        export_onnx(toy_heatmaps(), example(), path, target="Ascend910A")
     with pytest.raises(UsageError, match="pass spec="):
         export_onnx(toy_heatmaps(), example(), path, decode_joints=toy_decode)
     options: tuple = ({"decode_in_graph": True}, {"licence": "MIT"}, {"attribution": ["us"]})

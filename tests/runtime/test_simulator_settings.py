@@ -38,6 +38,17 @@ def test_the_environment_gives_what_it_says() -> None:
     assert expected.to_environment() == environment
 
 
+def test_the_chip_may_be_named_by_its_board() -> None:
+    settings = SimulatorSettings.from_environment({"ATLAS_HPE_SIM_SOC": "Atlas 200I DK A2"})
+    assert settings.soc == "Ascend310B4"
+
+
+def test_an_unknown_chip_in_the_environment_names_the_near_ones() -> None:
+    with pytest.raises(UsageError, match="Ascend310P4") as caught:
+        SimulatorSettings.from_environment({"ATLAS_HPE_SIM_SOC": "Ascend310P8"})
+    assert caught.value.where == "--soc, ATLAS_HPE_SIM_SOC"
+
+
 def test_an_empty_environment_gives_the_board() -> None:
     assert SimulatorSettings.from_environment({}) == SimulatorSettings()
     assert SimulatorSettings() == SimulatorSettings("rc", "6.0", "Ascend310", 1, 8192, "")
@@ -49,6 +60,7 @@ def test_an_empty_environment_gives_the_board() -> None:
         {"mode": "pcie"},
         {"cann": "5.1"},
         {"soc": "310"},
+        {"soc": "Ascend999"},
         {"soc": "Ascend310\n"},
         {"devices": 0},
         {"devices": 65},

@@ -34,7 +34,7 @@ def check_onnx(
 
     Args:
         model: An .onnx file or a model in memory, which is left as it is.
-        soc: soc_version of atc.
+        soc: Name of the chip, as :func:`atlas_hpe.targets.find_soc` takes it.
         cann: CANN release; see ``check.operators`` for what answers for which release.
         inputs: Sample inputs: an .npz file or input name -> array. An array has its input's
             shape, or one axis more in front that counts samples.
@@ -68,7 +68,7 @@ def check_onnx(
         findings += find_ranges(opened.proto, view, feeds)
     return CheckReport(
         model=opened.name,
-        soc=soc,
+        soc=table.soc,
         cann=cann,
         opset=view.opset,
         nodes=len(view.nodes),

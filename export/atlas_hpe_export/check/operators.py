@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Dict, FrozenSet, List, Mapping, Optional, Set, Tuple, Union
 
 from atlas_hpe.errors import UsageError
-from atlas_hpe_export.targets import find_target
+from atlas_hpe.targets import find_soc, find_target
 
 __all__ = [
     "DYNAMIC",
@@ -142,16 +142,24 @@ def load_operators(soc: str, cann: str) -> OperatorTable:
     """The table of a chip.
 
     Args:
-        soc: soc_version of atc, for example ``"Ascend310"``.
+        soc: Name of a chip, as :func:`atlas_hpe.targets.find_soc` takes it.
         cann: Release that is asked about; only checked here.
 
     Raises:
-        UsageError: No such chip or release in the tables.
+        UsageError: No such chip, or no table of that chip and release.
     """
-    table = _read_table(find_target(soc, option="--soc").name)
+    name = find_soc(soc).name
+    if name not in _FILES:
+        raise UsageError(
+            f"there is no table of the operators that {name} takes",
+            where="--soc",
+            why="no public source lists them",
+            fix="choose one of: " + ", ".join(_FILES),
+        )
+    table = _read_table(name)
     if cann not in table.releases:
         raise UsageError(
-            f"there are no facts about CANN '{cann}' for {soc}",
+            f"there are no facts about CANN '{cann}' for {name}",
             where="--cann",
             fix="choose one of: " + ", ".join(table.releases),
         )

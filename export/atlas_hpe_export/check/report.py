@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Dict, List, Mapping, Tuple
 
+from atlas_hpe.text import printable
 from atlas_hpe_export.check.finding import BLOCKER, SEVERITIES, Finding
 
 __all__ = ["CheckReport", "check_to_dict", "describe_check"]
 
 _SHOWN = 3
-_MAX_LINE = 500  # characters
 
 
 @dataclass(frozen=True)
@@ -87,13 +87,7 @@ def describe_check(report: CheckReport) -> List[str]:
             f"ranges: {_count(report.samples, 'sample')}, computed in float32 on this machine; "
             "estimated for the board, not measured on one"
         )
-    return [_printable(line) for line in lines]
-
-
-def _printable(line: str) -> str:
-    """Names come from files of others: no control characters reach a terminal, nor endless text."""
-    kept = line if len(line) <= _MAX_LINE else line[:_MAX_LINE] + "..."
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in kept)
+    return [printable(line) for line in lines]
 
 
 def _groups(findings: Tuple[Finding, ...]) -> List[List[Finding]]:

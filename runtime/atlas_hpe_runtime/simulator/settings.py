@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Mapping, Optional, Tuple
 
 from atlas_hpe.errors import UsageError
+from atlas_hpe.targets import DEFAULT_SOC, SOCS, find_soc
 from atlas_hpe_runtime.simulator.faults import FaultPlan
 
 __all__ = ["GENERATIONS", "MODES", "SimulatorSettings"]
@@ -30,7 +31,7 @@ class SimulatorSettings:
         cann: Generation of the software. ``"5.0"`` has the NumPy forms of the pointer helpers
             only, ``"6.0"`` has both forms, and in ``"7.0"`` the NumPy forms warn on every call and
             are gone on Python before 3.8 (ascend.md sections 1.4 and 1.9).
-        soc: Name of the chip, as ``acl.get_soc_name`` gives it.
+        soc: Name of the chip, a key of ``atlas_hpe.targets.SOCS``; ``acl.get_soc_name`` gives it.
         devices: How many devices there are.
         memory_mb: Memory of the device, MiB; several devices share it.
         fail: Faults on order, see FaultPlan.parse.
@@ -41,7 +42,7 @@ class SimulatorSettings:
 
     mode: str = "rc"
     cann: str = "6.0"
-    soc: str = "Ascend310"
+    soc: str = DEFAULT_SOC
     devices: int = 1
     memory_mb: int = 8192
     fail: str = ""
@@ -51,8 +52,8 @@ class SimulatorSettings:
             raise _bad("mode", self.mode, "one of " + ", ".join(MODES))
         if self.cann not in GENERATIONS:
             raise _bad("cann", self.cann, "one of " + ", ".join(GENERATIONS))
-        if not re.fullmatch(r"Ascend[0-9A-Za-z]{1,20}", self.soc, re.ASCII):
-            raise _bad("soc", self.soc, "a name such as Ascend310 or Ascend310P3")
+        if self.soc not in SOCS:
+            raise _bad("soc", self.soc, "one of " + ", ".join(SOCS))
         if not 1 <= self.devices <= _MAX_DEVICES:
             raise _bad("devices", self.devices, f"1 to {_MAX_DEVICES}")
         if not 1 <= self.memory_mb <= _MAX_MEMORY_MB:
@@ -62,6 +63,8 @@ class SimulatorSettings:
     @classmethod
     def from_environment(cls, environment: Optional[Mapping[str, str]] = None) -> SimulatorSettings:
         """Read ``ATLAS_HPE_SIM_MODE``, and so on: a variable for each attribute.
+
+        The chip may have any name that :func:`atlas_hpe.targets.find_soc` takes.
 
         Args:
             environment: Where to read; None takes the one of the process.
@@ -73,7 +76,7 @@ class SimulatorSettings:
         return cls(
             mode=known.get(_PREFIX + "MODE", cls.mode),
             cann=known.get(_PREFIX + "CANN", cls.cann),
-            soc=known.get(_PREFIX + "SOC", cls.soc),
+            soc=find_soc(known.get(_PREFIX + "SOC", cls.soc), option=f"--soc, {_PREFIX}SOC").name,
             devices=_integer(known, "DEVICES", cls.devices),
             memory_mb=_integer(known, "MEMORY_MB", cls.memory_mb),
             fail=known.get(_PREFIX + "FAIL", cls.fail),
