@@ -17,7 +17,7 @@ from atlas_hpe.errors import ModelFileError
 from atlas_hpe.files import read_bytes
 from atlas_hpe.protowire import WireError, read_fields, read_varints, to_signed
 
-__all__ = ["OnnxSummary", "read_onnx_summary"]
+__all__ = ["OnnxSummary", "parse_onnx", "read_onnx_summary"]
 
 _EXTERNAL = 1  # TensorProto.DataLocation
 _MAX_ELEMENTS = (1 << 63) - 1  # what an int64 counts
@@ -89,10 +89,22 @@ def read_onnx_summary(path: Union[str, Path]) -> OnnxSummary:
         InputError: The file can't be read.
         ModelFileError: Not an ONNX file, damaged, or it asks for external data outside its folder.
     """
-    path = Path(path)
+    return parse_onnx(read_bytes(path), Path(path))
+
+
+def parse_onnx(content: bytes, path: Path) -> OnnxSummary:
+    """Read the summary from the content of a file; see ``read_onnx_summary``.
+
+    Args:
+        content: All of it.
+        path: Where it came from; weights outside the file may come from its folder.
+
+    Raises:
+        ModelFileError: As for ``read_onnx_summary``.
+    """
     found = _Found()
     try:
-        _read_model(memoryview(read_bytes(path)), found)
+        _read_model(memoryview(content), found)
     except (WireError, UnicodeDecodeError, TypeError) as error:
         raise ModelFileError(
             "the file is not an ONNX model, or it is damaged",
