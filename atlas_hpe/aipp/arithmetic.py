@@ -14,15 +14,13 @@ Expect a real board to differ by a step of 255 in colour, and by 1e-3 of a norma
 
 from __future__ import annotations
 
-from typing import Tuple
-
 import numpy as np
 
-from atlas_hpe.aipp.settings import AIPP_FORMATS, AippSpec, CscMatrix, aipp_spec
-from atlas_hpe.card import PreprocessSpec
+from atlas_hpe.aipp.registers import normalise
+from atlas_hpe.aipp.settings import AIPP_FORMATS, AippSpec, CscMatrix
 from atlas_hpe.errors import UsageError
 
-__all__ = ["apply_aipp", "normalisation_error"]
+__all__ = ["apply_aipp"]
 
 
 def apply_aipp(buffer: np.ndarray, spec: AippSpec) -> np.ndarray:
@@ -47,7 +45,8 @@ def apply_aipp(buffer: np.ndarray, spec: AippSpec) -> np.ndarray:
     if spec.csc is not None:
         pixels = _convert(pixels, spec.csc)
     pixels = pixels[..., : len(spec.mean)]
-    values = _normalise(pixels, spec)
+    registers = (spec.mean, spec.minimum, spec.var_reci)
+    values = normalise(pixels, *(np.array(numbers) for numbers in registers))
     left, right, top, bottom = spec.padding
     edges = ((top, bottom), (left, right), (0, 0))
     values = np.pad(values, edges, mode="constant", constant_values=spec.padding_value)
@@ -87,28 +86,3 @@ def _swap_channels(pixels: np.ndarray, spec: AippSpec) -> np.ndarray:
 def _convert(pixels: np.ndarray, csc: CscMatrix) -> np.ndarray:
     total = (pixels - np.array(csc.input_bias)) @ np.array(csc.rows).T
     return np.asarray(np.clip((total >> 8) + np.array(csc.output_bias), 0, 255))
-
-
-def _normalise(pixels: np.ndarray, spec: AippSpec) -> np.ndarray:
-    """``(in - mean - min) * var_reci`` with every result in fp16; channels come last."""
-    centred = (pixels - np.array(spec.mean)).astype(np.float16)
-    least, factor = np.array(spec.minimum, np.float16), np.array(spec.var_reci, np.float16)
-    with np.errstate(over="ignore"):
-        return np.asarray((centred - least) * factor)
-
-
-def normalisation_error(preprocess: PreprocessSpec) -> Tuple[float, ...]:
-    """How far AIPP's normalisation departs from ``(pixel - mean) / std``.
-
-    Returns:
-        Per channel, the largest difference over the 256 values of a pixel, in normalised terms.
-
-    Raises:
-        UsageError: A mean or std that the registers do not hold.
-    """
-    pixels = np.arange(256)[:, None]
-    spec = aipp_spec(preprocess, "gray" if preprocess.colour == "gray" else "rgb")
-    mean, std = np.array(preprocess.mean), np.array(preprocess.std)
-    ideal = pixels if preprocess.where == "graph" else (pixels - mean) / std
-    difference = np.abs(_normalise(pixels, spec).astype(np.float64) - ideal)
-    return tuple(float(value) for value in difference.max(axis=0))

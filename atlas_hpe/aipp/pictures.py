@@ -1,30 +1,44 @@
-"""Pictures in the form that AIPP takes, and what a network sees of them."""
+"""Pictures in the form that AIPP takes, and what a network sees of them.
+
+Coefficients are multiples of 2^-14, so that every sum of them with pixels is exact in float32: the
+result is the same on every machine, in whatever order a library adds.
+"""
 
 from __future__ import annotations
 
-from typing import Dict
+from typing import Dict, Optional, Tuple
 
 import numpy as np
 
 from atlas_hpe.aipp.arithmetic import apply_aipp
-from atlas_hpe.aipp.settings import AIPP_FORMATS, aipp_spec, find_matrix
-from atlas_hpe.card import ModelCard
+from atlas_hpe.aipp.choice import (
+    aipp_input_shape,
+    aipp_spec,
+    check_pictures,
+    choose_aipp_input,
+)
+from atlas_hpe.aipp.settings import find_matrix
+from atlas_hpe.card import AippInput, ModelCard
 from atlas_hpe.errors import UsageError
 
 __all__ = ["aipp_buffer", "aipp_feeds", "bgr_to_nv12"]
 
-_LUMA_BGR = np.array([0.114, 0.587, 0.299])  # BT.601, as OpenCV's grey
+_SCALE = 1 << 14
 
 
-def bgr_to_nv12(crop: np.ndarray, matrix: str = "bt601-narrow") -> np.ndarray:
+def bgr_to_nv12(
+    crop: np.ndarray, matrix: str = "bt601-narrow", out: Optional[np.ndarray] = None
+) -> np.ndarray:
     """A picture as the device's decoders deliver it: the inverse of what AIPP's matrix does.
 
-    ``[Y, U, V] = inverse(rows / 256) @ [R, G, B] + input_bias``, rounded to the nearest and kept in
-    0..255. U and V are the mean of 2x2 pixels, taken before they are rounded.
+    ``[Y, U, V] = inverse(rows / 256) @ [R, G, B] + input_bias``, with the inverse rounded to
+    multiples of 2^-14; the result is rounded to the nearest, halves up, and kept in 0..255. U and V
+    are the mean of 2x2 pixels, taken before they are rounded.
 
     Args:
         crop: (H, W, 3) uint8, BGR, both sides even.
         matrix: A key of ``CSC_MATRICES``.
+        out: An array of the result's shape and type to write to, None for a new one.
 
     Returns:
         (H * 3 / 2, W) uint8: H rows of Y, then H / 2 rows of U and V in turn.
@@ -40,46 +54,106 @@ def bgr_to_nv12(crop: np.ndarray, matrix: str = "bt601-narrow") -> np.ndarray:
             why="four pixels share one chroma, so both sides must be even",
             fix="feed rgb, or use an even size",
         )
+    planes = np.empty((height * 3 // 2, width), np.uint8) if out is None else out
+    _write_yuv(crop, matrix, planes[:height], planes[height:])
+    return planes
+
+
+def _write_yuv(crop: np.ndarray, matrix: str, luma: np.ndarray, chroma: np.ndarray) -> None:
+    """Fill (H, W) and (H / 2, W), U first."""
     csc = find_matrix(matrix)
-    rgb = crop[..., ::-1].astype(np.float64)
-    yuv = rgb @ np.linalg.inv(np.array(csc.rows) / 256).T + np.array(csc.input_bias)
-    chroma = yuv[..., 1:].reshape(height // 2, 2, width // 2, 2, 2).mean(axis=(1, 3))
-    return _to_bytes(np.concatenate([yuv[..., 0], chroma.reshape(height // 2, width)]))
+    # Rows Y, U, V; columns B, G, R, as the pixels have them.
+    weights = _exact(np.linalg.inv(np.array(csc.rows) / 256)[:, ::-1])
+    pixels = crop.astype(np.float32)
+    _weigh(pixels.reshape(-1, 3), weights[0], csc.input_bias[0], luma)
+    # Two rows are added up, two columns by having their weights twice.
+    pairs = (pixels[0::2] + pixels[1::2]).reshape(-1, 6)
+    _weigh(pairs, np.tile(weights[1:].T / 4, (2, 1)), csc.input_bias[1], chroma)
+
+
+def _exact(weights: np.ndarray) -> np.ndarray:
+    return (np.round(weights * _SCALE) / _SCALE).astype(np.float32)
+
+
+def _weigh(pixels: np.ndarray, weights: np.ndarray, bias: int, out: np.ndarray) -> None:
+    """``pixels @ weights + bias`` to the nearest whole number in 0..255."""
+    values = np.dot(pixels, np.ascontiguousarray(weights))
+    values += np.float32(bias + 0.5)
+    np.clip(values, 0, 255, out=values)
+    np.copyto(out, values.reshape(out.shape), casting="unsafe")
+
+
+#: B, G, R to the luma of BT.601, wide range, as OpenCV's grey.
+_GREY = _exact(np.array([0.114, 0.587, 0.299]))
 
 
 def aipp_buffer(
-    crop: np.ndarray, input_format: str = "nv12", matrix: str = "bt601-narrow"
+    crop: np.ndarray, aipp_input: AippInput, out: Optional[np.ndarray] = None
 ) -> np.ndarray:
-    """A picture in the form that AIPP takes.
+    """A network's picture in the form that its AIPP takes.
+
+    What AIPP pads is left out. Where AIPP crops, the picture lies there, and the rest is not
+    written.
 
     Args:
-        crop: (H, W, 3) uint8, BGR.
-        input_format: A key of ``AIPP_FORMATS``.
-        matrix: A key of ``CSC_MATRICES``, for nv12.
+        crop: (H, W, 3) uint8, BGR, of the network's size.
+        aipp_input: The form.
+        out: What an earlier call returned, to be filled again; None for a new array of zeros.
 
     Returns:
-        uint8 of ``AippSpec.buffer_shape``. X of xrgb is 0; gray is the BT.601 luma, wide range.
+        uint8 of ``aipp_input_shape``. X of xrgb is 0; gray is the BT.601 luma, wide range.
 
     Raises:
-        UsageError: Not such a picture, or an unknown name.
+        UsageError: Not such a picture, or an unknown form or matrix.
     """
     _check_picture(crop)
-    if input_format == "nv12":
-        return bgr_to_nv12(crop, matrix)
-    if input_format == "rgb":
-        return np.ascontiguousarray(crop[..., ::-1])
-    if input_format == "xrgb":
-        return np.concatenate([np.zeros_like(crop[..., :1]), crop[..., ::-1]], axis=2)
-    if input_format == "gray":
-        return _to_bytes(crop @ _LUMA_BGR)[..., None]
-    raise UsageError(
-        f"there is no input format '{input_format}'",
-        fix="choose one of: " + ", ".join(AIPP_FORMATS),
-    )
+    shape = aipp_input_shape(aipp_input)
+    batch = np.zeros(shape, np.uint8) if out is None else out
+    left, top, width, height = aipp_input.crop or (0, 0, aipp_input.width_px, aipp_input.height_px)
+    pad_left, pad_right, pad_top, pad_bottom = aipp_input.padding
+    made = (pad_top + height + pad_bottom, pad_left + width + pad_right)
+    if crop.shape[:2] != made:
+        raise UsageError(
+            "the picture does not fit the AIPP settings",
+            why=f"they make {made[1]}x{made[0]} px, the picture has "
+            f"{crop.shape[1]}x{crop.shape[0]}",
+        )
+    shown = crop[pad_top : pad_top + height, pad_left : pad_left + width]
+    if aipp_input.form in ("nv12", "nv21"):
+        _place_yuv(shown, aipp_input, batch[0, :, :, 0], (left, top))
+    else:
+        _write_packed(shown, aipp_input.form, batch[0, top : top + height, left : left + width])
+    return batch
 
 
-def _to_bytes(values: np.ndarray) -> np.ndarray:
-    return np.clip(np.floor(values + 0.5), 0, 255).astype(np.uint8)
+def _place_yuv(
+    shown: np.ndarray, aipp_input: AippInput, planes: np.ndarray, start: Tuple[int, int]
+) -> None:
+    """Write a picture into the planes of a larger one, from an even column and row on."""
+    # An odd picture shares its last blocks with what is not shown: its own edge goes there too.
+    odd = shown.shape[0] % 2, shown.shape[1] % 2
+    if any(odd):
+        shown = np.pad(shown, ((0, odd[0]), (0, odd[1]), (0, 0)), mode="edge")
+    left, top = start
+    height, width = shown.shape[:2]
+    luma, chroma = planes[: aipp_input.height_px], planes[aipp_input.height_px :]
+    half = chroma[top // 2 : (top + height) // 2, left : left + width]
+    matrix = aipp_input.matrix or ""
+    _write_yuv(shown, matrix, luma[top : top + height, left : left + width], half)
+    if aipp_input.form == "nv21":
+        half[:, 0::2], half[:, 1::2] = half[:, 1::2].copy(), half[:, 0::2].copy()
+
+
+def _write_packed(shown: np.ndarray, form: str, out: np.ndarray) -> None:
+    if form == "bgr":
+        out[...] = shown
+    elif form == "gray":
+        _weigh(shown.astype(np.float32).reshape(-1, 3), _GREY, 0, out[..., 0])
+    elif form in ("rgb", "xrgb"):
+        for channel in (1, 2, 3):  # one by one: twice as fast as all three at once
+            out[..., -channel] = shown[..., channel - 1]
+    else:
+        raise UsageError(f"there is no input form '{form}'")
 
 
 def _check_picture(crop: np.ndarray) -> None:
@@ -91,30 +165,26 @@ def _check_picture(crop: np.ndarray) -> None:
 
 
 def aipp_feeds(
-    card: ModelCard,
-    crop: np.ndarray,
-    input_format: str = "nv12",
-    matrix: str = "bt601-narrow",
+    card: ModelCard, crop: np.ndarray, aipp_input: Optional[AippInput] = None
 ) -> Dict[str, np.ndarray]:
     """What a network would see with AIPP in front of it, to feed the ONNX graph with.
 
     Args:
         card: The model's card; its first input is the picture.
         crop: (height_px, width_px, 3) uint8, BGR.
-        input_format: Form in which the picture reaches the device.
-        matrix: Colours of nv12.
+        aipp_input: Form in which the picture reaches the device; None for that of the card, or else
+            nv12 of BT.601, narrow range.
 
     Returns:
-        Input name -> array of batch 1 in the card's layout and type, holding fp16 values.
+        Input name -> array of batch 1 in the network's layout and type, holding fp16 values.
 
     Raises:
         UsageError: The card's input is not a picture, or the crop has another size.
     """
+    check_pictures(card)
     preprocess = card.preprocess
-    if card.task == "depth-hand-3d":
-        raise UsageError("the model takes depth, not pictures: AIPP has no part", where=card.name)
-    buffer = aipp_buffer(crop, input_format, matrix)
-    values = apply_aipp(buffer, aipp_spec(preprocess, input_format, matrix))
+    chosen = aipp_input or preprocess.aipp or choose_aipp_input(preprocess, "nv12")
+    values = apply_aipp(aipp_buffer(crop, chosen).ravel(), aipp_spec(preprocess, chosen))
     if preprocess.layout == "NHWC":
         values = values.transpose(0, 2, 3, 1)
     values = np.ascontiguousarray(values.astype(preprocess.dtype))

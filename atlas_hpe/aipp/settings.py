@@ -1,4 +1,4 @@
-"""What the registers of the AIPP unit hold, and what of it a card asks for."""
+"""What the registers of the AIPP unit hold."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Dict, Optional, Tuple
 
 import numpy as np
 
-from atlas_hpe.card import PreprocessSpec
+from atlas_hpe.aipp.registers import MOST_MINIMUM
 from atlas_hpe.errors import UsageError
 
-__all__ = ["AIPP_FORMATS", "CSC_MATRICES", "AippSpec", "CscMatrix", "aipp_spec", "find_matrix"]
+__all__ = ["AIPP_FORMATS", "CSC_MATRICES", "AippSpec", "CscMatrix", "DynamicAipp", "find_matrix"]
 
 Row = Tuple[int, int, int]
 
@@ -24,6 +24,7 @@ AIPP_FORMATS: Dict[str, str] = {
 _BYTES_PER_PIXEL = {"rgb": 3, "xrgb": 4, "gray": 1}
 _MAX_SIDE_PX = 4096
 _MAX_PADDING_PX = 32
+_INT16_LIMIT = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,18 @@ CSC_MATRICES: Dict[str, CscMatrix] = {
     "bt709-narrow": CscMatrix(((298, 0, 459), (298, -55, -136), (298, 541, 0)), (16, 128, 128)),
     "bt709-wide": CscMatrix(((256, 0, 403), (256, -48, -120), (256, 475, 0)), (0, 128, 128)),
 }
-_RGB_TO_GRAY = CscMatrix(((76, 150, 30), (0, 0, 0), (0, 0, 0)))
+
+
+@dataclass(frozen=True)
+class DynamicAipp:
+    """AIPP whose settings the program gives at run time.
+
+    Attributes:
+        max_image_bytes: ``max_src_image_size``: bytes of the picture input, all pictures of a batch
+            together.
+    """
+
+    max_image_bytes: int
 
 
 @dataclass(frozen=True)
@@ -58,10 +70,11 @@ class AippSpec:
 
     Attributes:
         input_format: A key of ``AIPP_FORMATS``.
-        src_width_px: Width of the picture that is fed.
-        src_height_px: Height of it.
+        src_width_px: Width of the picture that is fed; 0 for that of the model's input, as models
+            of several picture sizes need it.
+        src_height_px: Height of it, likewise.
         mean: ``mean_chn``, integers 0..255, one per channel that the model takes: 3, or 1 for gray.
-        minimum: ``min_chn``, rounded to fp16 when used.
+        minimum: ``min_chn``, 0 to 255, rounded to fp16 when used.
         var_reci: ``var_reci_chn``, a factor, rounded to fp16 when used.
         csc: Colour matrix, None for none.
         rbuv_swap: Swap R and B, or U and V, first of all.
@@ -100,6 +113,13 @@ class AippSpec:
             return height * 3 // 2, width
         return height, width, _BYTES_PER_PIXEL[self.input_format]
 
+    @property
+    def output_size_px(self) -> Tuple[int, int]:
+        """Width and height of what the model receives, after crop and padding."""
+        _, _, width, height = self.crop or (0, 0, self.src_width_px, self.src_height_px)
+        left, right, top, bottom = self.padding
+        return left + width + right, top + height + bottom
+
 
 def _find_fault(spec: AippSpec) -> Optional[str]:
     """The first limit of ascend.md section 4.1 that the settings break."""
@@ -107,6 +127,10 @@ def _find_fault(spec: AippSpec) -> Optional[str]:
     if spec.input_format not in AIPP_FORMATS:
         known = ", ".join(AIPP_FORMATS)
         return f"there is no input format '{spec.input_format}', known are {known}"
+    if (width, height) == (0, 0):
+        if spec.crop is not None or any(spec.padding):
+            return "crop and padding need the size of the picture"
+        return _find_shared_fault(spec)
     if not (2 <= width <= _MAX_SIDE_PX and 1 <= height <= _MAX_SIDE_PX):
         return f"a picture of {width}x{height} px is not within 2x1 to 4096x4096"
     left, top, crop_width, crop_height = spec.crop or (0, 0, width, height)
@@ -116,6 +140,13 @@ def _find_fault(spec: AippSpec) -> Optional[str]:
         return f"the crop {spec.crop} reaches out of the picture of {width}x{height} px"
     if spec.input_format == "nv12" and any(size % 2 for size in (width, height, left, top)):
         return "nv12 needs even sizes and an even start of the crop: four pixels share a chroma"
+    if not all(0 <= size <= _MAX_PADDING_PX for size in spec.padding):
+        return f"padding {spec.padding} is not within 0..{_MAX_PADDING_PX}"
+    return _find_shared_fault(spec)
+
+
+def _find_shared_fault(spec: AippSpec) -> Optional[str]:
+    """The first limit that has nothing to do with sizes."""
     channels = len(spec.mean)
     if channels not in (1, 3) or not channels == len(spec.minimum) == len(spec.var_reci):
         return "mean, minimum and var_reci are given once per channel, for 1 or 3 channels"
@@ -129,56 +160,19 @@ def _find_fault(spec: AippSpec) -> Optional[str]:
         floats = np.array([*spec.minimum, *spec.var_reci, spec.padding_value]).astype(np.float16)
     if not np.isfinite(floats).all():
         return "minimum, var_reci and padding_value must be numbers that fp16 holds"
-    if not all(0 <= size <= _MAX_PADDING_PX for size in spec.padding):
-        return f"padding {spec.padding} is not within 0..{_MAX_PADDING_PX}"
+    if not all(0 <= value <= MOST_MINIMUM for value in spec.minimum):
+        return f"minimum {spec.minimum} is not within 0..{MOST_MINIMUM:g}"
+    return None if spec.csc is None else _find_csc_fault(spec.csc)
+
+
+def _find_csc_fault(csc: CscMatrix) -> Optional[str]:
+    for number in (number for row in csc.rows for number in row):
+        if not -_INT16_LIMIT <= number < _INT16_LIMIT:
+            return f"{number} in the colour matrix does not fit 16 bits"
+    for number in csc.input_bias + csc.output_bias:
+        if not 0 <= number <= 255:
+            return f"the bias {number} is not within 0..255"
     return None
-
-
-def aipp_spec(
-    preprocess: PreprocessSpec, input_format: str = "nv12", matrix: str = "bt601-narrow"
-) -> AippSpec:
-    """The settings that do on the device what a card asks for.
-
-    ``mean_chn`` takes the nearest integer of the mean and ``min_chn`` the rest: the integer is
-    subtracted without loss, so what is left for fp16 is as small as it can be. Where the graph
-    normalises by itself, AIPP must not do it again and passes 0..255 on.
-
-    Args:
-        preprocess: Size, colour order, mean and std of the network's input.
-        input_format: Form of the picture that is fed, a key of ``AIPP_FORMATS``.
-        matrix: Colours of an nv12 picture, a key of ``CSC_MATRICES``; others do not use it.
-
-    Raises:
-        UsageError: Unknown names, a grey picture for a network that takes colour, or a mean or std
-            that the registers do not hold.
-    """
-    csc = _choose_csc(preprocess.colour, input_format, matrix)
-    mean, minimum, var_reci = _registers(preprocess)
-    return AippSpec(
-        input_format=input_format,
-        src_width_px=preprocess.width_px,
-        src_height_px=preprocess.height_px,
-        mean=mean,
-        minimum=minimum,
-        var_reci=var_reci,
-        csc=csc,
-        rbuv_swap=preprocess.colour == "bgr" and input_format in ("rgb", "xrgb"),
-        ax_swap=input_format == "xrgb",
-    )
-
-
-def _choose_csc(colour: str, input_format: str, matrix: str) -> Optional[CscMatrix]:
-    if input_format == "nv12":
-        yuv_to_rgb = find_matrix(matrix)
-        first, second, third = yuv_to_rgb.rows
-        if colour == "bgr":
-            return CscMatrix((third, second, first), yuv_to_rgb.input_bias)
-        if colour == "gray":
-            # The luma's own column: 256 for the wide range, as documented, 298 for the narrow one.
-            rows = ((first[0], 0, 0), (0, 0, 0), (0, 0, 0))
-            return CscMatrix(rows, yuv_to_rgb.input_bias)
-        return yuv_to_rgb
-    return _RGB_TO_GRAY if colour == "gray" and input_format in ("rgb", "xrgb") else None
 
 
 def find_matrix(name: str) -> CscMatrix:
@@ -191,24 +185,3 @@ def find_matrix(name: str) -> CscMatrix:
         known = ", ".join(CSC_MATRICES)
         raise UsageError(f"there is no colour matrix '{name}'", fix=f"choose one of: {known}")
     return CSC_MATRICES[name]
-
-
-def _registers(
-    preprocess: PreprocessSpec,
-) -> Tuple[Tuple[int, ...], Tuple[float, ...], Tuple[float, ...]]:
-    """mean_chn, min_chn and var_reci_chn, the floats as fp16 holds them."""
-    if preprocess.where == "graph":
-        channels = len(preprocess.mean)
-        return (0,) * channels, (0.0,) * channels, (1.0,) * channels
-    mean = tuple(int(np.clip(round(value), 0, 255)) for value in preprocess.mean)
-    with np.errstate(over="ignore", divide="ignore"):
-        minimum = np.subtract(preprocess.mean, mean).astype(np.float16)
-        var_reci = np.reciprocal(np.array(preprocess.std, np.float64)).astype(np.float16)
-    if not (np.isfinite(minimum) & np.isfinite(var_reci) & (var_reci != 0)).all():
-        raise UsageError(
-            "the registers of AIPP can't hold the card's mean and std",
-            where=f"mean {preprocess.mean}, std {preprocess.std}",
-            why="they are stored as integer + fp16, and as fp16(1 / std)",
-            fix="normalise in the graph",
-        )
-    return mean, tuple(minimum.astype(float).tolist()), tuple(var_reci.astype(float).tolist())

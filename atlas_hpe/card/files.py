@@ -44,7 +44,8 @@ def load_card(path: Union[str, Path]) -> ModelCard:
             why=f"no card inside the file and no {beside} beside it",
             fix="export it with: atlas-hpe export CHECKPOINT --out MODEL.onnx"
             if exported
-            else f"save the card of the .onnx that it was made from as {beside}",
+            else f"keep {beside}, which atlas-hpe convert wrote, beside the model; convert the "
+            ".onnx again where it is lost",
         )
     return card
 

@@ -14,6 +14,9 @@ from typing import Callable, Dict, List, Mapping, NoReturn, Optional, Tuple, Typ
 
 from atlas_hpe.card.spec import (
     CARD_VERSION,
+    INPUT_FORMS,
+    AippInput,
+    BuildRecord,
     DecodeSpec,
     GraphSpec,
     ModelCard,
@@ -24,13 +27,16 @@ from atlas_hpe.card.spec import (
 from atlas_hpe.errors import CardError
 from atlas_hpe.hands import NUM_JOINTS
 
-__all__ = ["card_from_json", "card_to_json"]
+__all__ = ["build_from_value", "card_from_json", "card_to_json"]
 
 T = TypeVar("T")
 
 TASKS = ("hand-2d", "hand-3d", "two-hands-3d", "depth-hand-3d", "hand-detect")
 DTYPES = ("float32", "float16", "int32", "int64", "uint8", "int8", "bool")
 LAYOUTS = ("NCHW", "NHWC", "ND")
+YUV_FORMS = ("nv12", "nv21")
+YUV_MATRICES = ("bt601-narrow", "bt601-wide", "bt709-narrow", "bt709-wide")
+MAX_PADDING_PX = 32  # ascend.md section 4.1
 
 
 def card_to_json(card: ModelCard) -> str:
@@ -54,6 +60,19 @@ def card_from_json(text: str, where: str) -> ModelCard:
     except (ValueError, RecursionError) as error:
         raise CardError("the model card is not JSON", where=where, why=str(error)) from error
     return _read_card(_Node(document, "card", where))
+
+
+def build_from_value(value: object, where: str) -> BuildRecord:
+    """Read a build record on its own, as the cache of compiled models keeps it.
+
+    Args:
+        value: What was read from JSON.
+        where: File it came from, for messages.
+
+    Raises:
+        CardError: A value that does not follow the schema.
+    """
+    return _read_build(_Node(value, "build", where))
 
 
 def _refuse_constant(constant: str) -> NoReturn:
@@ -111,6 +130,12 @@ class _Node:
             self.fail("a string that is not empty")
         return self.value
 
+    def switch(self) -> bool:
+        """True or false."""
+        if not isinstance(self.value, bool):
+            self.fail("true or false")
+        return self.value
+
     def choice(self, options: Tuple[str, ...]) -> str:
         """One of the given strings."""
         if not isinstance(self.value, str) or self.value not in options:
@@ -129,12 +154,14 @@ class _Node:
             self.fail(f"a number above {above:g}")
         return float(value)
 
-    def integer(self, least: int) -> int:
-        """An integer of at least ``least``."""
+    def integer(self, least: int, most: Optional[int] = None) -> int:
+        """An integer of at least ``least`` and at most ``most``."""
         value = self.value
         whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
         if isinstance(value, bool) or not whole or value < least:  # type: ignore[operator]
             self.fail(f"an integer of at least {least}")
+        if most is not None and value > most:  # type: ignore[operator]
+            self.fail(f"an integer of at most {most}")
         return int(value)  # type: ignore[call-overload, no-any-return]
 
     def mapping(self, read: Callable[[_Node], T]) -> Dict[str, T]:
@@ -204,7 +231,7 @@ def _read_graph(node: _Node) -> GraphSpec:
 def _read_preprocess(node: _Node) -> PreprocessSpec:
     fields = node.fields(
         ("width_px", "height_px", "colour", "fit", "mean", "std"),
-        ("crop_scale", "border", "layout", "dtype", "where"),
+        ("crop_scale", "border", "layout", "dtype", "where", "aipp"),
     )
 
     def chosen(key: str, options: Tuple[str, ...], default: str) -> str:
@@ -213,6 +240,12 @@ def _read_preprocess(node: _Node) -> PreprocessSpec:
     colour = fields["colour"].choice(("rgb", "bgr", "gray"))
     channels = 1 if colour == "gray" else 3
     crop_scale = PreprocessSpec.crop_scale
+    where = chosen("where", ("host", "graph", "aipp"), PreprocessSpec.where)
+    aipp = fields["aipp"].or_none(_read_aipp) if "aipp" in fields else None
+    if where == "aipp" and aipp is None:
+        node.fail("an object whose 'aipp' says what is fed, as 'where' is aipp")
+    if where == "host" and aipp is not None:
+        node.fail("an object without 'aipp', or one whose 'where' is aipp or graph")
     return PreprocessSpec(
         width_px=fields["width_px"].integer(1),
         height_px=fields["height_px"].integer(1),
@@ -224,8 +257,39 @@ def _read_preprocess(node: _Node) -> PreprocessSpec:
         border=chosen("border", ("replicate", "mean"), PreprocessSpec.border),
         layout=chosen("layout", ("NCHW", "NHWC"), PreprocessSpec.layout),
         dtype=chosen("dtype", DTYPES, PreprocessSpec.dtype),
-        where=chosen("where", ("host", "graph", "aipp"), PreprocessSpec.where),
+        where=where,
+        aipp=aipp,
     )
+
+
+def _read_aipp(node: _Node) -> AippInput:
+    fields = node.fields(("form", "width_px", "height_px"), ("matrix", "crop", "padding"))
+    form = fields["form"].choice(INPUT_FORMS)
+    matrix = None
+    if form in YUV_FORMS:
+        if "matrix" not in fields:
+            node.fail(f"an object with the member 'matrix', as the form is {form}")
+        matrix = fields["matrix"].choice(YUV_MATRICES)
+    elif "matrix" in fields and fields["matrix"].value is not None:
+        fields["matrix"].fail(f"null, as the form is {form}")
+    return AippInput(
+        form=form,
+        width_px=fields["width_px"].integer(1),
+        height_px=fields["height_px"].integer(1),
+        matrix=matrix,
+        crop=fields["crop"].or_none(_read_crop) if "crop" in fields else None,
+        padding=_read_padding(fields["padding"]) if "padding" in fields else AippInput.padding,
+    )
+
+
+def _read_crop(node: _Node) -> Tuple[int, int, int, int]:
+    left, top, width, height = node.items(4, 4)
+    return left.integer(0), top.integer(0), width.integer(1), height.integer(1)
+
+
+def _read_padding(node: _Node) -> Tuple[int, int, int, int]:
+    left, right, top, bottom = (item.integer(0, MAX_PADDING_PX) for item in node.items(4, 4))
+    return left, right, top, bottom
 
 
 def _read_decode(node: _Node) -> DecodeSpec:
@@ -251,7 +315,7 @@ def _read_provenance(node: _Node) -> Provenance:
     lists = ("attribution", "rewrites", "refused")
     text_maps = ("options", "tools")
     fields = node.fields(
-        ("network",), (*optional_texts, *lists, *text_maps, "opset", "precision", "parity")
+        ("network",), (*optional_texts, *lists, *text_maps, "opset", "precision", "parity", "build")
     )
     values: Dict[str, object] = {"network": fields["network"].text()}
     for key in optional_texts:
@@ -269,7 +333,21 @@ def _read_provenance(node: _Node) -> Provenance:
         values["precision"] = fields["precision"].choice(DTYPES)
     if "parity" in fields:
         values["parity"] = fields["parity"].mapping(_Node.number)
+    if "build" in fields:
+        values["build"] = fields["build"].or_none(_read_build)
     return Provenance(**values)  # type: ignore[arg-type]
+
+
+def _read_build(node: _Node) -> BuildRecord:
+    texts = ("compiler", "onnx_sha256", "om_sha256", "host")
+    fields = node.fields((*texts, "simulated", "options", "duration_s", "peak_memory_mb"), ())
+    return BuildRecord(
+        simulated=fields["simulated"].switch(),
+        options=fields["options"].mapping(_Node.text),
+        duration_s=fields["duration_s"].number(),
+        peak_memory_mb=fields["peak_memory_mb"].or_none(_Node.number),
+        **{key: fields[key].text() for key in texts},
+    )
 
 
 def _shorten(value: object) -> str:

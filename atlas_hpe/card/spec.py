@@ -9,6 +9,9 @@ from atlas_hpe.hands import NUM_JOINTS
 
 __all__ = [
     "CARD_VERSION",
+    "INPUT_FORMS",
+    "AippInput",
+    "BuildRecord",
     "DecodeSpec",
     "GraphSpec",
     "ModelCard",
@@ -19,6 +22,9 @@ __all__ = [
 
 #: Version of the JSON form. A reader accepts exactly the versions it knows.
 CARD_VERSION = 1
+
+#: Forms in which a picture can be fed to AIPP.
+INPUT_FORMS = ("nv12", "nv21", "rgb", "bgr", "xrgb", "gray")
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,27 @@ class GraphSpec:
 
 
 @dataclass(frozen=True)
+class AippInput:
+    """The picture that is fed to a compiled model whose AIPP prepares it.
+
+    Attributes:
+        form: One of ``INPUT_FORMS``.
+        width_px: Width of the picture that is fed.
+        height_px: Height of it.
+        matrix: Colours of nv12 and nv21, for example ``"bt601-narrow"``; None for other forms.
+        crop: Left, top, width and height of what AIPP cuts out of it; None for all of it.
+        padding: Pixels that AIPP adds left, right, top and bottom.
+    """
+
+    form: str
+    width_px: int
+    height_px: int
+    matrix: Optional[str] = None
+    crop: Optional[Tuple[int, int, int, int]] = None
+    padding: Tuple[int, int, int, int] = (0, 0, 0, 0)
+
+
+@dataclass(frozen=True)
 class PreprocessSpec:
     """How a picture becomes the network's input.
 
@@ -73,8 +100,10 @@ class PreprocessSpec:
         std: Per channel, 0..255 terms.
         layout: ``"NCHW"`` or ``"NHWC"``.
         dtype: NumPy name of the input's element type.
-        where: ``"host"``, ``"graph"`` or ``"aipp"``: who applies mean and std. The host always
-            delivers the colour order.
+        where: ``"host"``, ``"graph"`` or ``"aipp"``: who applies mean and std. The host delivers
+            the colour order, unless AIPP does.
+        aipp: The picture that AIPP takes, None without AIPP. Size, colour, layout and dtype stay
+            those of the network behind it.
     """
 
     width_px: int
@@ -88,6 +117,7 @@ class PreprocessSpec:
     layout: str = "NCHW"
     dtype: str = "float32"
     where: str = "host"
+    aipp: Optional[AippInput] = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +135,31 @@ class DecodeSpec:
     outputs: Mapping[str, str]
     options: Mapping[str, float] = field(default_factory=dict)
     where: str = "host"
+
+
+@dataclass(frozen=True)
+class BuildRecord:
+    """How a graph became what a device runs, or what the simulator runs in its place.
+
+    Attributes:
+        compiler: Program and version, for example ``"atc 5.0.4"``.
+        simulated: No compiler ran: the file is for the simulator only.
+        options: Option of the compiler, without its dashes -> value.
+        onnx_sha256: Hash of the ONNX file that was compiled.
+        om_sha256: Hash of what came out.
+        duration_s: How long it took, in seconds.
+        peak_memory_mb: Most memory that the compiler held at once, in MiB; None when unknown.
+        host: Where it ran, for example ``"x86_64 Linux"``.
+    """
+
+    compiler: str
+    simulated: bool
+    options: Mapping[str, str]
+    onnx_sha256: str
+    om_sha256: str
+    duration_s: float
+    peak_memory_mb: Optional[float]
+    host: str
 
 
 @dataclass(frozen=True)
@@ -128,6 +183,7 @@ class Provenance:
         soc: Target the graph was made for.
         atc_command: Command that compiled the .om, None before.
         parity: Figure -> value measured at export, for example ``{"joint_max_px": 0.001}``.
+        build: How it was compiled, None before.
     """
 
     network: str
@@ -146,6 +202,7 @@ class Provenance:
     soc: Optional[str] = None
     atc_command: Optional[str] = None
     parity: Mapping[str, float] = field(default_factory=dict)
+    build: Optional[BuildRecord] = None
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Dict, Mapping, Optional, Sequence, Tuple, Union
 import numpy as np
 from typing_extensions import Protocol
 
-from atlas_hpe.aipp import bgr_to_nv12
-from atlas_hpe.card import ModelCard, TensorSpec
+from atlas_hpe.aipp import aipp_buffer, aipp_input_shape, bgr_to_nv12
+from atlas_hpe.card import AippInput, ModelCard, TensorSpec
 from atlas_hpe.errors import CheckFailedError
 from atlas_hpe.parity.bundle import ParityBundle
 from atlas_hpe.parity.comparison import Comparison, DecodeJoints, decode_differs
@@ -50,8 +50,9 @@ def replay_bundle(
 ) -> LadderReport:
     """Run a model on the inputs of a bundle and compare it with what the reference said.
 
-    A model that takes the recorded inputs gets them. One whose only input is uint8, of as many
-    bytes as the recorded picture has in NV12, has AIPP in front and gets the picture in that form.
+    A model that takes the recorded inputs gets them, in float16 where it takes that. One with AIPP
+    in front gets the recorded picture in the form that its card tells; without a card one whose
+    only input is uint8, of as many bytes as the picture has in NV12, gets NV12.
 
     Args:
         path: The .npz that ``parity --record`` wrote.
@@ -69,10 +70,12 @@ def replay_bundle(
         comparison = Comparison(
             card or facts.card, decode_joints, own_outputs=decode_differs(facts.card, card)
         )
+        aipp = None if card is None else card.preprocess.aipp
         from_pictures = False
         for answer in bundle.answers():
-            from_pictures = _takes_nv12(session.inputs, answer.sample)
-            comparison.add(answer, session.run(_feed(session.inputs, answer.sample)))
+            feeds = _show_picture(session.inputs, answer.sample, aipp)
+            from_pictures = feeds is not None and not _is_exact(aipp)
+            comparison.add(answer, session.run(feeds or _feed(session.inputs, answer.sample)))
     precision = "float32" if card is None else card.provenance.precision
     rung = replay_rung(
         session.backend, session.basis, from_pictures=from_pictures, precision=precision
@@ -85,7 +88,27 @@ def replay_bundle(
     )
 
 
-def _takes_nv12(inputs: Tuple[TensorSpec, ...], sample: Sample) -> bool:
+def _is_exact(aipp: Optional[AippInput]) -> bool:
+    """Whether the network sees the recorded picture itself: no chroma shared, nothing padded."""
+    return aipp is not None and aipp.matrix is None and not any(aipp.padding)
+
+
+def _show_picture(
+    inputs: Sequence[TensorSpec], sample: Sample, aipp: Optional[AippInput]
+) -> Optional[Feeds]:
+    """The recorded picture for a model with AIPP in front, None for one without."""
+    if sample.crop is None:
+        return None
+    if aipp is None:
+        if not _takes_nv12(inputs, sample):
+            return None
+        return {inputs[0].name: bgr_to_nv12(sample.crop).reshape(inputs[0].shape)}
+    if len(inputs) != 1 or not _fits(inputs[0], "uint8", aipp_input_shape(aipp)):
+        return None
+    return {inputs[0].name: aipp_buffer(sample.crop, aipp)}
+
+
+def _takes_nv12(inputs: Sequence[TensorSpec], sample: Sample) -> bool:
     """Whether the model wants the picture itself, as the device's decoders deliver it."""
     if sample.crop is None or len(inputs) != 1 or inputs[0].dtype != "uint8":
         return False
@@ -98,25 +121,29 @@ def _takes_nv12(inputs: Tuple[TensorSpec, ...], sample: Sample) -> bool:
 
 
 def _feed(inputs: Tuple[TensorSpec, ...], sample: Sample) -> Feeds:
-    if sample.crop is not None and _takes_nv12(inputs, sample):
-        return {inputs[0].name: bgr_to_nv12(sample.crop).reshape(inputs[0].shape)}
-    found = [(item.name, item.dtype, item.shape) for item in inputs]
-    fits = len(found) == len(sample.feeds) and all(
-        name in sample.feeds
-        and str(sample.feeds[name].dtype) == dtype
-        and len(shape) == sample.feeds[name].ndim
-        and all(size in (-1, have) for size, have in zip(shape, sample.feeds[name].shape))
-        for name, dtype, shape in found
+    feeds = dict(sample.feeds)
+    for item in inputs:
+        if item.dtype == "float16" and item.name in feeds and feeds[item.name].dtype == np.float32:
+            feeds[item.name] = feeds[item.name].astype(np.float16)
+    fits = len(inputs) == len(feeds) and all(
+        item.name in feeds and _fits(item, str(feeds[item.name].dtype), feeds[item.name].shape)
+        for item in inputs
     )
     if not fits:
+        found = [(item.name, item.dtype, item.shape) for item in inputs]
         recorded = [(name, str(item.dtype), item.shape) for name, item in sample.feeds.items()]
         raise CheckFailedError(
             "the model does not take the inputs of the bundle",
             why=f"it takes {_show(found)}; recorded are {_show(recorded)}",
             fix="record a bundle with the .onnx that this model was made from; a model with AIPP "
-            "takes uint8 NV12 of the recorded pictures",
+            "needs its card, which says in which form it takes the recorded pictures",
         )
-    return sample.feeds
+    return feeds
+
+
+def _fits(wanted: TensorSpec, dtype: str, shape: Sequence[int]) -> bool:
+    same_rank = wanted.dtype == dtype and len(wanted.shape) == len(shape)
+    return same_rank and all(size in (-1, have) for size, have in zip(wanted.shape, shape))
 
 
 def _show(tensors: Sequence[Tuple[str, str, Tuple[int, ...]]]) -> str:

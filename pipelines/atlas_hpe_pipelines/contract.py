@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Sequence, Tuple
 
-from atlas_hpe.card import ModelCard, TensorSpec
-from atlas_hpe.errors import CardError
+from atlas_hpe.aipp import aipp_spec
+from atlas_hpe.card import AippInput, ModelCard, TensorSpec
+from atlas_hpe.errors import CardError, UsageError
 from atlas_hpe_pipelines.decoders import find_decoder
 from atlas_hpe_pipelines.detection import DETECTION_KIND
+from atlas_hpe_pipelines.preprocess import picture_input
 
 __all__ = ["check_contract", "check_detector_contract"]
 
@@ -76,21 +78,32 @@ def check_detector_contract(
 
 
 def _check_input(card: ModelCard, inputs: Sequence[TensorSpec]) -> None:
-    spec = card.preprocess
-    channels = 1 if spec.colour == "gray" else 3
-    size = (spec.height_px, spec.width_px)
-    shape = (1, channels, *size) if spec.layout == "NCHW" else (1, *size, channels)
-    name = card.graphs[0].inputs[0].name
-    needed = f"one input '{name}' {spec.dtype} {_show(shape)}"
+    if card.preprocess.aipp is not None:
+        _check_aipp(card, card.preprocess.aipp)
+    wanted = picture_input(card)
+    needed = f"one input '{wanted.name}' {wanted.dtype} {_show(wanted.shape)}"
     found = ", ".join(f"'{item.name}' {item.dtype} {_show(item.shape)}" for item in inputs)
     fits = (
         len(inputs) == 1
-        and (inputs[0].name, inputs[0].dtype) == (name, spec.dtype)
-        and len(inputs[0].shape) == len(shape)
-        and all(have in (-1, want) for have, want in zip(inputs[0].shape, shape))
+        and (inputs[0].name, inputs[0].dtype) == (wanted.name, wanted.dtype)
+        and len(inputs[0].shape) == len(wanted.shape)
+        and all(have in (-1, want) for have, want in zip(inputs[0].shape, wanted.shape))
     )
     if not fits:
         raise _mismatch(card, "preprocess", needed, found)
+
+
+def _check_aipp(card: ModelCard, aipp_input: AippInput) -> None:
+    """The picture that is fed has to become what the network takes."""
+    try:
+        aipp_spec(card.preprocess, aipp_input)
+    except UsageError as error:
+        raise CardError(
+            "the card's AIPP is not possible",
+            where=f"{card.name}, card.preprocess.aipp",
+            why=error.why or error.what,
+            fix="convert the model again",
+        ) from error
 
 
 def _mismatch(card: ModelCard, part: str, needed: str, found: str) -> CardError:

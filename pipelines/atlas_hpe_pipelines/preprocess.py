@@ -9,7 +9,8 @@ from typing import Dict, Optional, Tuple
 import cv2
 import numpy as np
 
-from atlas_hpe.card import ModelCard, PreprocessSpec
+from atlas_hpe.aipp import aipp_buffer, aipp_input_shape
+from atlas_hpe.card import ModelCard, PreprocessSpec, TensorSpec
 from atlas_hpe.errors import InputError, UsageError
 from atlas_hpe.files import read_bytes
 from atlas_hpe.geometry import Box, apply_affine, box_affine, invert_affine, to_pixel_centres
@@ -21,6 +22,7 @@ __all__ = [
     "cut_sample",
     "input_affine",
     "make_feeds",
+    "picture_input",
     "prepare_sample",
     "to_feeds",
 ]
@@ -93,7 +95,7 @@ def _shrink(
 def to_feeds(
     card: ModelCard, crop: np.ndarray, out: Optional[Dict[str, np.ndarray]] = None
 ) -> Dict[str, np.ndarray]:
-    """Colour order, normalisation, layout and dtype of the card.
+    """Colour order, normalisation, layout and dtype of the card, or the picture that AIPP takes.
 
     Args:
         card: The model's card; its first input is the picture.
@@ -106,6 +108,9 @@ def to_feeds(
     spec = card.preprocess
     feeds = make_feeds(card) if out is None else out
     (batch,) = feeds.values()
+    if spec.aipp is not None:
+        aipp_buffer(crop, spec.aipp, batch)
+        return feeds
     planes = batch[0] if spec.layout == "NCHW" else batch[0].transpose(2, 0, 1)
     if spec.colour == "gray":
         channels = [np.asarray(cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY))]
@@ -126,13 +131,22 @@ def to_feeds(
     return feeds
 
 
-def make_feeds(card: ModelCard) -> Dict[str, np.ndarray]:
-    """An array for ``to_feeds`` to fill, by the input's name."""
-    spec = card.preprocess
+def picture_input(card: ModelCard) -> TensorSpec:
+    """The input that takes one picture, as ``to_feeds`` fills it."""
+    spec, name = card.preprocess, card.graphs[0].inputs[0].name
+    if spec.aipp is not None:
+        return TensorSpec(name, aipp_input_shape(spec.aipp), "uint8", "NHWC")
     channels = 1 if spec.colour == "gray" else 3
     size = (spec.height_px, spec.width_px)
     shape = (1, channels, *size) if spec.layout == "NCHW" else (1, *size, channels)
-    return {card.graphs[0].inputs[0].name: np.empty(shape, spec.dtype)}
+    return TensorSpec(name, shape, spec.dtype, spec.layout)
+
+
+def make_feeds(card: ModelCard) -> Dict[str, np.ndarray]:
+    """An array for ``to_feeds`` to fill, by the input's name."""
+    wanted = picture_input(card)
+    # Zeros: what AIPP crops away is never written.
+    return {wanted.name: np.zeros(wanted.shape, wanted.dtype)}
 
 
 def prepare_sample(card: ModelCard, path: Path) -> Sample:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from atlas_hpe.card import (
+    INPUT_FORMS,
+    AippInput,
+    BuildRecord,
     DecodeSpec,
     GraphSpec,
     ModelCard,
@@ -65,9 +68,26 @@ def _graphs(draw: st.DrawFn) -> GraphSpec:
 
 
 @st.composite
+def _aipp_inputs(draw: st.DrawFn) -> AippInput:
+    form = draw(st.sampled_from(INPUT_FORMS))
+    matrices = ["bt601-narrow", "bt601-wide", "bt709-narrow", "bt709-wide"]
+    start = st.integers(0, 1 << 40)
+    return AippInput(
+        form=form,
+        width_px=draw(_sizes),
+        height_px=draw(_sizes),
+        matrix=draw(st.sampled_from(matrices)) if form in ("nv12", "nv21") else None,
+        crop=draw(st.none() | st.tuples(start, start, _sizes, _sizes)),
+        padding=draw(st.tuples(*[st.integers(0, 32)] * 4)),
+    )
+
+
+@st.composite
 def _preprocess(draw: st.DrawFn) -> PreprocessSpec:
     colour = draw(st.sampled_from(["rgb", "bgr", "gray"]))
     channels = 1 if colour == "gray" else 3
+    where = draw(st.sampled_from(["host", "graph", "aipp"]))
+    aipp = {"host": st.none(), "graph": st.none() | _aipp_inputs(), "aipp": _aipp_inputs()}[where]
     return PreprocessSpec(
         width_px=draw(_sizes),
         height_px=draw(_sizes),
@@ -79,8 +99,22 @@ def _preprocess(draw: st.DrawFn) -> PreprocessSpec:
         border=draw(st.sampled_from(["replicate", "mean"])),
         layout=draw(st.sampled_from(["NCHW", "NHWC"])),
         dtype=draw(st.sampled_from(DTYPES)),
-        where=draw(st.sampled_from(["host", "graph", "aipp"])),
+        where=where,
+        aipp=draw(aipp),
     )
+
+
+_builds = st.builds(
+    BuildRecord,
+    compiler=_texts,
+    simulated=st.booleans(),
+    options=st.dictionaries(_texts, _texts, max_size=2),
+    onnx_sha256=_texts,
+    om_sha256=_texts,
+    duration_s=_numbers,
+    peak_memory_mb=st.none() | _numbers,
+    host=_texts,
+)
 
 
 @st.composite
@@ -102,6 +136,7 @@ def _provenance(draw: st.DrawFn) -> Provenance:
         tools=draw(st.dictionaries(_texts, _texts, max_size=2)),
         precision=draw(st.sampled_from(DTYPES)),
         parity=draw(st.dictionaries(_texts, _numbers, max_size=2)),
+        build=draw(st.none() | _builds),
         **optional,
     )
 

@@ -15,7 +15,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import atlas_hpe.card
-from atlas_hpe.card import ModelCard, PreprocessSpec, Provenance, card_from_json, card_to_json
+from atlas_hpe.aipp import CSC_MATRICES
+from atlas_hpe.card import (
+    INPUT_FORMS,
+    AippInput,
+    BuildRecord,
+    ModelCard,
+    PreprocessSpec,
+    Provenance,
+    card_from_json,
+    card_to_json,
+    json_form,
+)
 from atlas_hpe.errors import CardError
 
 SCHEMA = Path(atlas_hpe.card.__file__).with_name("card.schema.json")
@@ -96,7 +107,20 @@ BASES = [
             graph_sha256="11",
             tools={"torch": "2"},
             parity={"px": 0.1},
+            build=BuildRecord("atc 5", False, {"soc": "x"}, "22", "33", 1.5, 2.5, "here"),
         ),
+    ),
+    replace(
+        plain_card(),
+        preprocess=replace(
+            plain_card().preprocess,
+            where="aipp",
+            aipp=AippInput("nv12", 12, 16, "bt709-wide", (2, 4, 5, 6), (1, 2, 0, 2)),
+        ),
+    ),
+    replace(
+        plain_card(),
+        preprocess=replace(plain_card().preprocess, where="graph", aipp=AippInput("rgb", 8, 8)),
     ),
 ]
 
@@ -105,6 +129,8 @@ REPLACEMENTS: List[object] = [
     *(None, True, False, 0, 1, 21, -1, 0.0, 1.0, 2.5, 1e300, 10**400, -(10**400)),
     *(float("nan"), float("-inf"), TOO_LARGE, "", "x", "rgb", "gray", "float32"),
     *("hand21", "hand-2d", "ND", "NCHW", "host", "mean", [], [1], [1.5], ["x"], [0] * 21),
+    *("aipp", "graph", "nv21", "bgr", "bt601-narrow", 32, 33, [0, 0, 1, 1], [1, 1, 1, 0]),
+    {"form": "gray", "width_px": 1, "height_px": 1},
     *([1, 1, 1], {}, {"x": "y"}, {"x": 1}, {"x": None}),
 ]
 
@@ -185,12 +211,20 @@ def test_the_schema_names_every_field_of_the_dataclasses() -> None:
         (card.graphs[0], schema["$defs"]["graph"]),
         (card.graphs[0].inputs[0], schema["$defs"]["tensor"]),
         (card.preprocess, schema["$defs"]["preprocess"]),
+        (AippInput("rgb", 8, 8), schema["$defs"]["aipp"]),
         (card.decode, schema["$defs"]["decode"]),
         (card.provenance, schema["$defs"]["provenance"]),
     ]
     for part, definition in pairs:
         assert is_dataclass(part)
         assert {field.name for field in fields(part)} == set(definition["properties"])
+
+
+def test_the_names_of_forms_and_matrices_are_those_of_the_arithmetic() -> None:
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))["$defs"]["aipp"]["properties"]
+    assert tuple(schema["form"]["enum"]) == INPUT_FORMS
+    assert schema["matrix"]["enum"] == [*CSC_MATRICES, None]
+    assert tuple(CSC_MATRICES) == json_form.YUV_MATRICES
 
 
 def change(path: str, value: object) -> str:
@@ -231,6 +265,20 @@ BAD_CARDS = [
     (change("preprocess.mean", [0.5]), "preprocess.mean",
      "an array of 3 elements, found an array of 1"),
     (change("preprocess.std.1", 0), "preprocess.std[1]", "a number above 0, found 0"),
+    (change("preprocess.where", "aipp"), "preprocess",
+     "an object whose 'aipp' says what is fed, as 'where' is aipp, found an object of 12"),
+    (change("preprocess.aipp", {"form": "rgb", "width_px": 8, "height_px": 8}), "preprocess",
+     "an object without 'aipp', or one whose 'where' is aipp or graph, found an object of 12"),
+    (change("preprocess.aipp", {"form": "jpeg", "width_px": 8, "height_px": 8}),
+     "preprocess.aipp.form", 'one of nv12, nv21, rgb, bgr, xrgb, gray, found "jpeg"'),
+    (change("preprocess.aipp", {"form": "nv12", "width_px": 8, "height_px": 8}),
+     "preprocess.aipp", "an object with the member 'matrix', as the form is nv12, "
+     "found an object of 3"),
+    (change("preprocess.aipp", {"form": "rgb", "width_px": 8, "height_px": 8, "matrix": "x"}),
+     "preprocess.aipp.matrix", 'null, as the form is rgb, found "x"'),
+    (change("preprocess.aipp", {"form": "rgb", "width_px": 8, "height_px": 8,
+                                "padding": [0, 33, 0, 0]}),
+     "preprocess.aipp.padding[1]", "an integer of at most 32, found 33"),
     (change("preprocess.mean.0", None), "preprocess.mean[0]", "a number, found null"),
     (change("decode.outputs", ["x"]), "decode.outputs", "an object, found an array of 1"),
     (change("decode.outputs.heatmaps", 3), "decode.outputs.heatmaps",

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from parity_cases import CARD, FACTS, Outputs, answers, change, give, joints_of, sample
 
-from atlas_hpe.aipp import bgr_to_nv12
-from atlas_hpe.card import DecodeSpec, TensorSpec
+from atlas_hpe.aipp import aipp_buffer, aipp_input_shape, bgr_to_nv12
+from atlas_hpe.card import AippInput, DecodeSpec, ModelCard, TensorSpec
 from atlas_hpe.errors import CheckFailedError, InputError
 from atlas_hpe.parity import (
     TOLERANCES,
@@ -116,7 +116,7 @@ def test_a_model_that_moved_fails(bundle: Path) -> None:
         (TensorSpec("x", (1, 42), "float32"),),
         (TensorSpec("y", (1, 41), "float32"),),
         (TensorSpec("y", (42,), "float32"),),
-        (TensorSpec("y", (1, 42), "float16"),),
+        (TensorSpec("y", (1, 42), "int32"),),
         (*FLOATS, TensorSpec("z", (1,), "float32")),
         (TensorSpec("y", (1, 24, 17), "uint8"),),
         (),
@@ -152,6 +152,62 @@ def test_a_model_with_aipp_is_fed_the_picture_in_nv12(bundle: Path, shape: Tuple
         )
     assert report.rungs[0].parity.tensor_limit is None  # the limits of NV12, not those of half
     assert report.rungs[0].parity.joint_limits.median_px == TOLERANCES["aipp"].joint_median * 128
+
+
+def test_a_model_that_takes_halves_gets_what_was_recorded_as_halves(bundle: Path) -> None:
+    session = FakeSession(
+        lambda feeds: {"y": feeds["y"].astype(np.float32)},
+        "acl",
+        (TensorSpec("y", (1, 42), "float16"),),
+    )
+    replay(bundle, session)
+    for answer, fed in zip(answers(3), session.fed):
+        assert fed["y"].dtype == np.float16
+        np.testing.assert_array_equal(fed["y"], answer.outputs["y"].astype(np.float16))
+
+
+def aipp_card(aipp: AippInput) -> ModelCard:
+    """The model's card at the size of the recorded pictures."""
+    size = {"width_px": 16, "height_px": 16, "where": "aipp", "aipp": aipp}
+    return replace(CARD, preprocess=replace(CARD.preprocess, **size))
+
+
+@pytest.mark.parametrize(
+    ("aipp", "limit"),
+    [
+        (AippInput("nv21", 16, 16, "bt709-wide"), "aipp"),
+        (AippInput("bgr", 16, 16), "half"),
+        (AippInput("xrgb", 32, 24, crop=(4, 2, 16, 16)), "half"),
+        (AippInput("rgb", 14, 12, padding=(1, 1, 2, 2)), "aipp"),
+    ],
+)
+@pytest.mark.parametrize("batch", [1, -1])
+def test_a_card_says_in_which_form_the_picture_is_fed(
+    bundle: Path, aipp: AippInput, limit: str, batch: int
+) -> None:
+    wanted = iter(answers(3))
+    shape = (batch, *aipp_input_shape(aipp)[1:])
+    session = FakeSession(
+        lambda _feeds: next(wanted).outputs, "acl", (TensorSpec("picture", shape, "uint8"),)
+    )
+    card = aipp_card(aipp)
+    report = replay_bundle(bundle, session, model="net.om", card=card, decode_joints=joints_of)
+    assert report.passed
+    for answer, fed in zip(answers(3), session.fed):
+        assert answer.sample.crop is not None
+        np.testing.assert_array_equal(fed["picture"], aipp_buffer(answer.sample.crop, aipp))
+    joints = report.rungs[0].parity.joint_limits
+    assert joints.median_px == TOLERANCES[limit].joint_median * 16
+    assert (report.rungs[0].parity.tensor_limit is None) == (limit == "aipp")
+
+
+def test_a_card_that_does_not_fit_the_model_is_told(bundle: Path) -> None:
+    card = aipp_card(AippInput("rgb", 16, 16))
+    session = FakeSession(give, "acl", (TensorSpec("picture", (1, 24, 16, 1), "uint8"),))
+    with pytest.raises(CheckFailedError, match="does not take the inputs") as caught:
+        replay_bundle(bundle, session, model="net.om", card=card)
+    assert "needs its card" in str(caught.value.fix)
+    assert session.fed == []
 
 
 def test_a_uint8_input_that_was_recorded_is_fed_as_it_is(tmp_path: Path) -> None:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Tuple
 
 import marker_hands
 import pytest
 
 import tiny_onnx
-from atlas_hpe.card import CARD_METADATA_KEY, DecodeSpec, ModelCard, TensorSpec, load_card
+from atlas_hpe.aipp import card_with_aipp, choose_aipp_input
+from atlas_hpe.card import (
+    CARD_METADATA_KEY,
+    AippInput,
+    DecodeSpec,
+    ModelCard,
+    TensorSpec,
+    load_card,
+)
 from atlas_hpe.errors import CardError
 from atlas_hpe_pipelines.contract import check_contract, check_detector_contract
 
@@ -30,6 +39,54 @@ def card(tmp_path: Path) -> ModelCard:
 def test_a_card_that_fits_passes(card: ModelCard) -> None:
     check_contract(card, [IMAGE], OUTPUTS)
     check_contract(card, [replace(IMAGE, shape=(-1, 3, 16, 16))], OUTPUTS)
+
+
+NV12 = TensorSpec("image", (1, 24, 16, 1), "uint8", "NHWC")
+
+
+@pytest.mark.parametrize(
+    ("form", "shape"),
+    [("nv12", (1, 24, 16, 1)), ("bgr", (1, 16, 16, 3)), ("xrgb", (1, 16, 16, 4))],
+)
+def test_a_model_with_aipp_takes_the_picture(
+    card: ModelCard, form: str, shape: Tuple[int, ...]
+) -> None:
+    made = card_with_aipp(card, choose_aipp_input(card.preprocess, form))
+    check_contract(made, [TensorSpec("image", shape, "uint8", "NHWC")], OUTPUTS)
+    check_contract(made, [TensorSpec("image", (-1, *shape[1:]), "uint8", "NHWC")], OUTPUTS)
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        IMAGE,
+        replace(NV12, dtype="float32"),
+        replace(NV12, shape=(1, 16, 16, 3)),
+        replace(NV12, shape=(24, 16)),
+        replace(NV12, name="picture"),
+    ],
+)
+def test_another_picture_is_refused(card: ModelCard, found: TensorSpec) -> None:
+    made = card_with_aipp(card, choose_aipp_input(card.preprocess, "nv12"))
+    with pytest.raises(CardError, match="needs one input 'image' uint8 1x24x16x1"):
+        check_contract(made, [found], OUTPUTS)
+
+
+def test_a_card_whose_aipp_can_not_be_is_refused(card: ModelCard) -> None:
+    made = card_with_aipp(card, choose_aipp_input(card.preprocess, "nv12"))
+    fed = AippInput("nv12", 16, 20, "bt601-narrow")
+    made = replace(made, preprocess=replace(made.preprocess, aipp=fed))
+    with pytest.raises(CardError, match="AIPP is not possible") as caught:
+        check_contract(made, [NV12], OUTPUTS)
+    assert caught.value.where == "tiny hand, card.preprocess.aipp"
+    assert "16x20 px, the network takes 16x16" in str(caught.value.why)
+
+
+def test_a_detector_with_aipp_takes_the_picture() -> None:
+    made = card_with_aipp(DETECTOR, choose_aipp_input(DETECTOR.preprocess, "rgb"))
+    check_detector_contract(made, made.graphs[0].inputs, DETECTOR_OUTPUTS)
+    with pytest.raises(CardError, match="uint8 1x128x128x3"):
+        check_detector_contract(made, DETECTOR_INPUTS, DETECTOR_OUTPUTS)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tiny_onnx
+from atlas_hpe.aipp import (
+    aipp_buffer,
+    aipp_spec,
+    apply_aipp,
+    card_with_aipp,
+    choose_aipp_input,
+)
 from atlas_hpe.card import PreprocessSpec
 from atlas_hpe.errors import InputError, UsageError
 from atlas_hpe.geometry import Box, apply_affine, invert_affine
@@ -96,13 +103,41 @@ def test_the_tensor_has_the_cards_colour_order_and_normalisation() -> None:
 
 def test_nhwc_gray_and_normalisation_elsewhere() -> None:
     spec = replace(
-        SPEC, colour="gray", layout="NHWC", mean=(0.0,), std=(1.0,), where="aipp", dtype="uint8"
+        SPEC, colour="gray", layout="NHWC", mean=(0.0,), std=(1.0,), where="graph", dtype="uint8"
     )
     card = tiny_onnx.hand_card(spec, {"joints": (1, 21, 2)})
     tensor = to_feeds(card, np.full((32, 32, 3), 9, np.uint8))["image"]
     assert tensor.shape == (1, 32, 32, 1)
     assert tensor.dtype == np.uint8
     assert (tensor == 9).all()
+
+
+@pytest.mark.parametrize("form", ["nv12", "nv21", "rgb", "bgr", "xrgb"])
+def test_aipp_gets_the_picture_in_its_form(form: str) -> None:
+    card = tiny_onnx.hand_card(SPEC, {"joints": (1, 21, 2)})
+    choices = {"source_size_px": (40, 36), "crop": (4, 2, 30, 32), "padding": (1, 1, 0, 0)}
+    fed = choose_aipp_input(SPEC, form, **choices)  # type: ignore[arg-type]
+    made = card_with_aipp(card, fed)
+    crops = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3), dtype=np.uint8)
+    feeds = make_feeds(made)
+    assert feeds["image"].dtype == np.uint8
+    assert feeds["image"].shape == made.graphs[0].inputs[0].shape
+    for crop in crops:
+        again = to_feeds(made, crop, feeds)
+        assert again["image"] is feeds["image"]
+        np.testing.assert_array_equal(again["image"], aipp_buffer(crop, fed))
+        np.testing.assert_array_equal(again["image"], to_feeds(made, crop)["image"])
+
+
+@pytest.mark.parametrize("colour", ["rgb", "bgr"])
+def test_what_aipp_makes_of_the_picture_is_what_the_host_would_feed(colour: str) -> None:
+    spec = replace(SPEC, colour=colour)
+    card = tiny_onnx.hand_card(spec, {"joints": (1, 21, 2)})
+    made = card_with_aipp(card, choose_aipp_input(spec, "xrgb"))
+    crop = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    assert made.preprocess.aipp is not None
+    seen = apply_aipp(to_feeds(made, crop)["image"], aipp_spec(spec, made.preprocess.aipp))
+    np.testing.assert_allclose(seen, to_feeds(card, crop)["image"], atol=0.07)
 
 
 @pytest.mark.parametrize("layout", ["NCHW", "NHWC"])

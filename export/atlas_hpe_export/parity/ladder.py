@@ -9,7 +9,7 @@ from typing import Callable, Dict, Iterable, Optional, Sequence, Tuple, Union
 
 import onnx
 
-from atlas_hpe.aipp import aipp_feeds, aipp_spec
+from atlas_hpe.aipp import aipp_feeds, choose_aipp_input
 from atlas_hpe.card import ModelCard, find_card
 from atlas_hpe.errors import UsageError
 from atlas_hpe.files import sha256_of
@@ -158,7 +158,7 @@ def _find_left_out(subject: _Subject, *, itself: bool) -> Dict[str, str]:
         left_out["aipp"] = "the model takes whole numbers, and AIPP gives fp16"
     else:
         try:
-            aipp_spec(subject.card.preprocess, "nv12")
+            choose_aipp_input(subject.card.preprocess, "nv12")
         except UsageError as error:
             left_out["aipp"] = error.why or error.what
     return left_out
