@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from pathlib import Path
+from typing import Optional, Tuple
 
 import click
 
@@ -12,19 +13,44 @@ __all__ = ["command"]
 
 
 @click.command("doctor")
+@click.option("--model", metavar="HAND.om", help="Hold this compiled model against the machine.")
+@click.option("--soc", help="Chip that the model is to run on.  [default: this machine's]")
+@click.option(
+    "--need",
+    "needs",
+    multiple=True,
+    metavar="GROUP",
+    help="What is missing here counts: laptop, training, compiler or board. May repeat.",
+)
 @json_option
-def command(as_json: bool) -> None:
-    """Show Python, extras and back-ends, and for each missing one the command that adds it."""
-    from atlas_hpe.doctor import examine_machine
+@click.pass_context
+def command(
+    context: click.Context,
+    model: Optional[str],
+    soc: Optional[str],
+    needs: Tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Show packages, back-ends, compiler and device, and for each problem the fix.
 
-    diagnosis = examine_machine()
+    Exit code 3 when a Python package that is needed is missing or unfit, 4 when something of the
+    device or its toolchain is. Without --need only the base install, faults in what is there, and
+    the model count.
+    """
+    from atlas_hpe.doctor import (
+        describe_diagnosis,
+        diagnosis_to_dict,
+        examine_machine,
+        next_step,
+        verdict_of,
+    )
+
+    diagnosis = examine_machine(needs=needs, model=None if model is None else Path(model), soc=soc)
     if as_json:
-        emit_json(asdict(diagnosis))
-        return
-    click.echo(f"atlas-hpe {diagnosis.version}, Python {diagnosis.python} on {diagnosis.platform}")
-    for finding in diagnosis.findings:
-        click.echo(f"  {'ok' if finding.present else 'missing':<9}{finding.name:<28}{finding.text}")
-        if finding.fix:
-            click.echo(f"           fix: {finding.fix}")
-    lacking = [finding.name for finding in diagnosis.findings if not finding.present]
-    say("everything is here" if not lacking else "missing: " + ", ".join(lacking))
+        emit_json(diagnosis_to_dict(diagnosis))
+    else:
+        for line in describe_diagnosis(diagnosis):
+            click.echo(line)
+    say(verdict_of(diagnosis))
+    say(f"next: {next_step(diagnosis)}")
+    context.exit(diagnosis.exit_code)

@@ -1,12 +1,9 @@
-"""inspect, models and doctor."""
+"""inspect and models, and the help of every verb."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from types import ModuleType
-from typing import List
 
 import pytest
 from click.testing import CliRunner
@@ -60,36 +57,6 @@ def test_models_lists_networks_and_the_default() -> None:
     assert "(default)" in text
     assert all(name in text for name in NETWORKS)
     assert json.loads(output_of("models", "--json"))["default"] == "hand_landmark"
-
-
-def test_doctor_names_python_extras_and_fixes() -> None:
-    report = json.loads(output_of("doctor", "--json"))
-    names = [finding["name"] for finding in report["findings"]]
-    for name in ("numpy", "opencv-python-headless", "onnxruntime", "torch", "onnx"):
-        assert name in names
-    for finding in report["findings"]:
-        assert finding["present"] != bool(finding["fix"])
-    assert report["python"] in output_of("doctor")
-
-
-def test_doctor_tells_a_board_whose_environment_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = {item["name"]: item for item in json.loads(output_of("doctor", "--json"))["findings"]}
-    assert "set_env.sh" in found["back-end acl"]["fix"]
-    monkeypatch.setitem(sys.modules, "acl", ModuleType("acl"))  # as the simulator is loaded
-    assert "ok       back-end acl" in output_of("doctor")
-
-
-def test_doctor_tells_the_command_for_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    import importlib.util
-
-    real = importlib.util.find_spec
-    hidden: List[str] = ["torch", "onnxruntime"]
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name in hidden else real(name)
-    )
-    text = output_of("doctor")
-    assert "pip install 'atlas-hpe[host]'" in text
-    assert "missing" in text
 
 
 @pytest.mark.parametrize("verb", sorted(COMMANDS))

@@ -34,8 +34,8 @@ class Code:
 _LOG = "look into the log of CANN, by default ~/ascend/log, for the lines at this time"
 _BUG = "this is a fault of the program that made the call; report it with this message"
 _REBUILD = (
-    "convert the model again with atc, its --soc_version for this chip and its CANN version that "
-    "of this machine"
+    "convert the model again: atlas-hpe convert --soc of this chip, with the CANN version of this "
+    "machine"
 )
 _VERSIONS = "install driver, firmware and CANN of one release (npu-smi info shows the first two)"
 _MEMORY = "use a smaller batch, close models that are not needed, and run all models in one process"

@@ -91,7 +91,7 @@ def read_description(
         raise ModelFileError(
             "the model takes its AIPP settings with every run, which is not supported",
             where=where,
-            fix="convert it with static AIPP, or without AIPP",
+            fix="convert it with static AIPP (atlas-hpe convert --input nv12), or without AIPP",
         )
     shown = [port for port in inputs if port.spec.name != DYNAMIC_SHAPE_INPUT]
     return ModelDescription(
@@ -134,7 +134,7 @@ def _read_port(acl: Acl, desc: int, side: str, index: int, where: Optional[objec
             f"the {side} '{name}' has an element type that NumPy does not have",
             where=where,
             why=f"its number in ACL is {number}",
-            fix="convert the model with --output_type FP32 or FP16 for its outputs",
+            fix="convert it with another type: atlas-hpe convert MODEL.onnx -- --output_type=FP32",
         )
     layout = FORMATS.get(acl.number(f"mdl.get_{side}_format", desc, index), "ND")
     shape = dims_of(acl, f"mdl.get_{side}_dims", desc, index)

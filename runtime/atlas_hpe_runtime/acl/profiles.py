@@ -85,7 +85,8 @@ def choose_profile(profiles: Sequence[Profile], wanted: Sequence[Shape]) -> int:
     raise SessionError(
         "the arrays are larger than the model was converted for",
         why=f"they are {_show(wanted)}; the largest profile is {_show(largest.shapes)}",
-        fix="feed smaller arrays, or convert the model with a larger profile",
+        fix="feed smaller arrays, or convert the model for larger ones: atlas-hpe convert --batch "
+        "or --image-size",
     )
 
 

@@ -18,6 +18,7 @@ from atlas_hpe_runtime.acl.frames import Frame, Ring
 from atlas_hpe_runtime.acl.owner import DeviceOwner
 from atlas_hpe_runtime.acl.pointers import bytes_pointer
 from atlas_hpe_runtime.acl.profiles import Profile, choose_profile, narrow_profiles, read_profiles
+from atlas_hpe_runtime.acl.refusal import explain_refusal
 from atlas_hpe_runtime.acl.slots import Feed, Slot
 from atlas_hpe_runtime.acl.tensors import DeviceTensor
 from atlas_hpe_runtime.backends import SessionOptions
@@ -62,7 +63,8 @@ class AclSession:
 
     Raises:
         DeviceError: A call failed; nothing is left behind.
-        ModelFileError: The model has a port that can't be fed or read.
+        ModelFileError: The model has a port that can't be fed or read, or is a simulated one on a
+            real device.
         UsageError: The model has no profile as the options want it.
     """
 
@@ -262,7 +264,7 @@ def _load(stack: ExitStack, acl: Acl, model: Union[Path, bytes], where: object) 
         call = "mdl.load_from_file"
         model_id, code = acl.try_call(call, str(model))
     if code or not isinstance(model_id, int):
-        raise device_error(call, code, where)
+        raise explain_refusal(acl, model, device_error(call, code, where))
     stack.callback(acl.release, "mdl.unload", model_id)
     return model_id
 

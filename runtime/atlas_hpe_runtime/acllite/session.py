@@ -12,7 +12,7 @@ from typing import Dict, List, Mapping, Optional, Sequence, Tuple, Type
 import numpy as np
 
 from atlas_hpe.card import TensorSpec
-from atlas_hpe.errors import ModelFileError
+from atlas_hpe.errors import DeviceError, ModelFileError
 from atlas_hpe_runtime.acl.api import Acl, close_after
 from atlas_hpe_runtime.acl.description import read_description
 from atlas_hpe_runtime.acl.memory import allocate, write_array
@@ -23,6 +23,7 @@ from atlas_hpe_runtime.acl.profiles import (
     narrow_profiles,
     read_profiles,
 )
+from atlas_hpe_runtime.acl.refusal import explain_refusal
 from atlas_hpe_runtime.acllite.library import (
     ACLLITE_LOCK,
     LiteInput,
@@ -166,7 +167,10 @@ class AclLiteSession:
     def _open(
         self, stack: ExitStack, kind: Type[LiteModel], path: Path, options: SessionOptions
     ) -> None:
-        self._model = open_lite_model(kind, path)
+        try:
+            self._model = open_lite_model(kind, path)
+        except DeviceError as error:
+            raise explain_refusal(self._acl, path, error) from error
         stack.callback(close_lite_model, self._model)
         model = read_description(stack, self._acl, self._model._model_id or 0, path)
         profiles = read_profiles(self._acl, model)

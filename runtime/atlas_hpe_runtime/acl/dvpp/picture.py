@@ -93,7 +93,7 @@ class DevicePicture:
                 f"{size_bytes} bytes with strides {self.layout.width_stride}x"
                 f"{self.layout.height_stride}",
                 fix="crop to the size of the model's input, a multiple of 16 wide, and convert "
-                "the model with AIPP for YUV420SP_U8",
+                "the model for such pictures: atlas-hpe convert MODEL.onnx --input nv12",
             )
         return DeviceTensor(
             pointer=self.pointer,
