@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from atlas_hpe.nets.spec import NetworkSpec
     from atlas_hpe.parity import Sample, compare, record_bundle, replay_bundle
     from atlas_hpe.poses import Frame, HandPose
-    from atlas_hpe_export import check_onnx, export_onnx, run_ladder
+    from atlas_hpe_export import check_onnx, compile_om, export_onnx, run_ladder
     from atlas_hpe_pipelines import Pipeline
     from atlas_hpe_runtime import open_session
 
@@ -34,6 +34,7 @@ __all__ = [
     "__version__",
     "check_onnx",
     "compare",
+    "compile_om",
     "export_onnx",
     "load_card",
     "open_session",
@@ -55,6 +56,7 @@ __getattr__ = lazy_attributes(
         "Sample": "atlas_hpe.parity",
         "check_onnx": "atlas_hpe_export",
         "compare": "atlas_hpe.parity",
+        "compile_om": "atlas_hpe_export",
         "export_onnx": "atlas_hpe_export",
         "load_card": "atlas_hpe.card",
         "open_session": "atlas_hpe_runtime",

@@ -21,6 +21,7 @@ __all__ = ["COMMANDS", "cli", "main"]
 #: Verb -> what it does. The file ``cli/<verb>.py`` holds its click command, named ``command``.
 COMMANDS: Dict[str, str] = {
     "export": "PyTorch checkpoint -> ONNX that the board's compiler takes, checked.",
+    "convert": "ONNX -> .om, the board's own format, by the toolkit's compiler.",
     "run": "Video -> hand poses -> GIF, MP4 or JSON lines.",
     "parity": "Does the exported model still say what PyTorch said?",
     "check": "Will the board's compiler take this ONNX file?",

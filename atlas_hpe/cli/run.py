@@ -51,7 +51,7 @@ __all__ = ["command"]
     show_default=True,
     metavar="NAME",
     help="Where the models run: onnxruntime (.onnx, this machine), acl (.om, an Ascend device), "
-    "simulator (.onnx or a simulated model, a simulated device); auto goes by the suffix.",
+    "simulator (.onnx or a simulated model, a simulated device); auto goes by the file's name.",
 )
 @json_option
 def command(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         check_to_dict,
         describe_check,
     )
+    from atlas_hpe_export.convert import AippRequest, ConvertOptions, ConvertReport, compile_om
     from atlas_hpe_export.export import export_file, export_onnx
     from atlas_hpe_export.export_report import ExportReport, describe_export, export_to_dict
     from atlas_hpe_export.inputs.checkpoint import Checkpoint, load_checkpoint
@@ -34,22 +35,23 @@ if TYPE_CHECKING:
     from atlas_hpe_export.parity.network import open_network
     from atlas_hpe_export.parity.reference import NetworkOptions
     from atlas_hpe_export.rewrites import describe_rewrites, rewrites_to_dict
-    from atlas_hpe_export.targets import TARGETS, Target
 
 __all__ = [
-    "TARGETS",
+    "AippRequest",
     "CheckReport",
     "Checkpoint",
+    "ConvertOptions",
+    "ConvertReport",
     "ExportReport",
     "Finding",
     "NetworkOptions",
-    "Target",
     "bisect_model",
     "bisection_to_dict",
     "check_bisection_folder",
     "check_onnx",
     "check_to_dict",
     "compare_model_layers",
+    "compile_om",
     "describe_bisection",
     "describe_check",
     "describe_export",
@@ -67,19 +69,21 @@ __all__ = [
 ]
 
 _HOMES: Dict[str, str] = {
-    "TARGETS": "targets",
+    "AippRequest": "convert",
     "CheckReport": "check",
     "Checkpoint": "inputs.checkpoint",
+    "ConvertOptions": "convert",
+    "ConvertReport": "convert",
     "ExportReport": "export_report",
     "Finding": "check",
     "NetworkOptions": "parity.reference",
-    "Target": "targets",
     "bisect_model": "parity.explain",
     "bisection_to_dict": "parity.bisection",
     "check_bisection_folder": "parity.explain",
     "check_onnx": "check",
     "check_to_dict": "check",
     "compare_model_layers": "parity.explain",
+    "compile_om": "convert",
     "describe_bisection": "parity.bisection",
     "describe_check": "check",
     "describe_export": "export_report",

@@ -10,6 +10,7 @@ from atlas_hpe.errors import InputError, ModelFileError, UsageError
 from atlas_hpe.files import check_readable
 from atlas_hpe_runtime.backends import BACKENDS, SessionOptions
 from atlas_hpe_runtime.session import Session
+from atlas_hpe_runtime.simulated_file import is_simulated_name, refuse_simulated_model
 
 __all__ = ["open_session"]
 
@@ -31,7 +32,8 @@ def open_session(
 
     Args:
         path: Model file.
-        backend: Name of a back-end, or ``"auto"`` to take the one for the file's suffix.
+        backend: Name of a back-end, or ``"auto"`` to take the one for the file's name: the
+            simulator for ``.simulated.om``, a device for any other ``.om``.
         device: Number of the device.
         threads: CPU threads for a back-end on the host, None for one per core.
         frames_in_flight: Runs on a device at once; one more waits for the oldest.
@@ -55,6 +57,8 @@ def open_session(
     path = check_readable(path)
     _check_name(path)
     backend = _choose_backend(path, backend)
+    if backend == "onnxruntime":
+        refuse_simulated_model(path)
     if backend != "onnxruntime" and (half or providers):
         raise UsageError(
             f"the back-end '{backend}' does not have this option",
@@ -88,6 +92,8 @@ def _check_name(path: Path) -> None:
 
 def _choose_backend(path: Path, backend: str) -> str:
     if backend == "auto":
+        if is_simulated_name(path):
+            return "simulator"
         suffix = path.suffix.lower()
         if suffix not in _SUFFIX_BACKENDS:
             raise ModelFileError(

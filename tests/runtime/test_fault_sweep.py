@@ -14,7 +14,7 @@ from acl_board import negation, random_array, write_model
 
 import clips
 import tiny_onnx
-from atlas_hpe.aipp import aipp_spec
+from atlas_hpe.aipp import aipp_spec, choose_aipp_input
 from atlas_hpe.card import PreprocessSpec
 from atlas_hpe.errors import DeviceError
 from atlas_hpe.geometry import Box
@@ -146,9 +146,8 @@ def picture_job(folder: Path) -> Job:
     size, matrix = 64, "bt601-wide"
     spec = PreprocessSpec(size, size, "rgb", "crop", (127.5,) * 3, (127.5,) * 3)
     shape = (1, 3, size, size)
-    path = write_model(
-        folder, negation(shape), "aipp.om", aipp={"x": aipp_spec(spec, "nv12", matrix)}
-    )
+    fed = choose_aipp_input(spec, "nv12", colour_range="full")
+    path = write_model(folder, negation(shape), "aipp.om", aipp={"x": aipp_spec(spec, fed)})
     jpeg = jpeg_bytes(smooth_picture(240, 180))
 
     def run() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tiny_onnx
-from atlas_hpe.aipp import AippSpec, aipp_spec
+from atlas_hpe.aipp import AippSpec, DynamicAipp, aipp_spec, choose_aipp_input
 from atlas_hpe.card import PreprocessSpec
 from atlas_hpe.errors import InputError, ModelFileError, OutputError, UsageError
 from atlas_hpe_runtime.simulator.model_file import (
@@ -22,11 +22,11 @@ from atlas_hpe_runtime.simulator.model_file import (
     read_simulated_model,
     write_simulated_model,
 )
-from atlas_hpe_runtime.simulator.model_spec import DynamicAipp, SimulatedModel
+from atlas_hpe_runtime.simulator.model_spec import SimulatedModel
 
 ONNX = tiny_onnx.hand_model()
 PREPROCESS = PreprocessSpec(16, 16, "rgb", "crop", (123.7, 116.3, 103.5), (58.4, 57.1, 57.4))
-NV12 = aipp_spec(PREPROCESS)
+NV12 = aipp_spec(PREPROCESS, choose_aipp_input(PREPROCESS, "nv12"))
 FULL = replace(NV12, crop=(2, 4, 10, 12), padding=(1, 2, 3, 4), padding_value=-0.5)
 MODELS = {
     "plain": SimulatedModel(ONNX),

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from mdl_programs import Board, Bound, picture_model
 
-from atlas_hpe.aipp import CSC_MATRICES, AippSpec, apply_aipp
-from atlas_hpe_runtime.simulator.model_spec import Aipp, DynamicAipp, SimulatedModel
+from atlas_hpe.aipp import CSC_MATRICES, AippSettings, AippSpec, DynamicAipp, apply_aipp
+from atlas_hpe_runtime.simulator.model_spec import SimulatedModel
 
 pytest.importorskip("onnxruntime")
 
@@ -36,7 +36,7 @@ def channels(spec: AippSpec) -> int:
     return len(spec.mean)
 
 
-def model(aipp: Aipp, count: int = 3, **settings: object) -> SimulatedModel:
+def model(aipp: AippSettings, count: int = 3, **settings: object) -> SimulatedModel:
     onnx = picture_model((1, count, HEIGHT, WIDTH))
     return SimulatedModel(onnx, aipp={"image": aipp}, **settings)  # type: ignore[arg-type]
 

@@ -13,8 +13,8 @@ from mdl_programs import Board, Bound, file_of, picture_model, sum_model
 from simulated import started
 
 import tiny_onnx
-from atlas_hpe.aipp import AippSpec
-from atlas_hpe_runtime.simulator.model_spec import DynamicAipp, SimulatedModel
+from atlas_hpe.aipp import AippSpec, DynamicAipp
+from atlas_hpe_runtime.simulator.model_spec import SimulatedModel
 from tiny_onnx import node
 
 pytest.importorskip("onnxruntime")

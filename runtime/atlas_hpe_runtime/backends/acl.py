@@ -31,6 +31,6 @@ def open_model(model: Union[Path, bytes], options: SessionOptions) -> AclSession
         raise ModelFileError(
             "an Ascend device does not run .onnx files",
             where=model,
-            fix="convert it to an .om with atc, or use --backend onnxruntime",
+            fix=f"compile it with atc: atlas-hpe convert {model}; or use --backend onnxruntime",
         )
     return AclSession(acl, model, options)

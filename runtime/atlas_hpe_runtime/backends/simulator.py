@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from functools import lru_cache
@@ -13,6 +14,7 @@ from atlas_hpe_runtime.acl.api import Acl, load_acl
 from atlas_hpe_runtime.acl.session import AclSession
 from atlas_hpe_runtime.backends import SessionOptions
 from atlas_hpe_runtime.host.library import load_onnxruntime
+from atlas_hpe_runtime.simulator.child import LEDGERS
 from atlas_hpe_runtime.simulator.install import build_acl
 from atlas_hpe_runtime.simulator.machine import Machine
 from atlas_hpe_runtime.simulator.model_file import MARKER, read_simulated_model
@@ -49,7 +51,8 @@ def open_model(path: Path, options: SessionOptions) -> AclSession:
 
 def _gate() -> Acl:
     """The gate of the simulator that the process runs on, else of one of its own."""
-    if hasattr(sys.modules.get("acl"), "__simulated__"):
+    # Under "atlas-hpe simulate" acl is the simulator, whether it was imported or not yet.
+    if hasattr(sys.modules.get("acl"), "__simulated__") or os.environ.get(LEDGERS):
         return load_acl()
     with _GATES_LOCK:
         return _make_gate(SimulatorSettings.from_environment())

@@ -21,6 +21,7 @@ from typing import Union
 from atlas_hpe.errors import ModelFileError
 from atlas_hpe.files import read_bytes
 from atlas_hpe.outfile import AtomicFile
+from atlas_hpe_runtime.simulated_file import SIMULATED_WORDS
 from atlas_hpe_runtime.simulator.model_header import header_to_json, model_from_header
 from atlas_hpe_runtime.simulator.model_spec import SimulatedModel
 
@@ -28,12 +29,12 @@ __all__ = [
     "MARKER",
     "load_simulated_model",
     "read_simulated_model",
+    "simulated_content",
     "write_simulated_model",
 ]
 
 #: First bytes of the file.
-MARKER = b"atlas-hpe simulated model 1: no .om, runs on the simulator only\n"
-_FAMILY = b"atlas-hpe simulated model "
+MARKER = SIMULATED_WORDS + b"1: no .om, runs on the simulator only\n"
 _OM_MAGIC = b"IMOD"  # ascend.md section 6.1
 _MAX_HEADER = 1 << 18
 
@@ -54,12 +55,21 @@ def write_simulated_model(
         ModelFileError: More settings than a file holds.
         OutputError: The file exists, or can't be written.
     """
+    content = simulated_content(model)
+    with AtomicFile(Path(path), force=force) as file:
+        file.write(content)
+
+
+def simulated_content(model: SimulatedModel) -> bytes:
+    """The bytes of a file for the simulator; the same model gives the same bytes.
+
+    Raises:
+        ModelFileError: More settings than a file holds.
+    """
     header = header_to_json(model, hashlib.sha256(model.onnx).hexdigest()).encode("utf-8")
     if len(header) > _MAX_HEADER:
         raise ModelFileError("the model has more settings than a simulated model holds")
-    with AtomicFile(Path(path), force=force) as file:
-        file.write(MARKER + struct.pack("<I", len(header)) + header)
-        file.write(model.onnx)
+    return MARKER + struct.pack("<I", len(header)) + header + model.onnx
 
 
 def read_simulated_model(content: bytes, where: str = "a model in memory") -> SimulatedModel:
@@ -79,9 +89,10 @@ def read_simulated_model(content: bytes, where: str = "a model in memory") -> Si
             "the file is compiled for a real device",
             where=where,
             why="it begins with IMOD; the simulator can't run the device's machine code",
-            fix="give the simulator the .onnx that it was compiled from",
+            fix="give the simulator the .onnx that it was compiled from, or what "
+            "atlas-hpe convert --simulate makes of it",
         )
-    if not content.startswith(_FAMILY):
+    if not content.startswith(SIMULATED_WORDS):
         return SimulatedModel(onnx=content)
     try:
         return _read(content)
@@ -90,7 +101,7 @@ def read_simulated_model(content: bytes, where: str = "a model in memory") -> Si
             "the simulated model is damaged",
             where=where,
             why=str(error),
-            fix="write it again with write_simulated_model",
+            fix="write it again with: atlas-hpe convert MODEL.onnx --simulate",
         ) from error
 
 

@@ -6,9 +6,9 @@ import json
 from dataclasses import asdict
 from typing import Callable, Dict, Mapping, Tuple, TypeVar
 
-from atlas_hpe.aipp import AippSpec, CscMatrix
+from atlas_hpe.aipp import AippSettings, AippSpec, CscMatrix, DynamicAipp
 from atlas_hpe.errors import UsageError
-from atlas_hpe_runtime.simulator.model_spec import Aipp, DynamicAipp, SimulatedModel
+from atlas_hpe_runtime.simulator.model_spec import SimulatedModel
 
 __all__ = ["header_to_json", "model_from_header"]
 
@@ -74,7 +74,7 @@ def model_from_header(header: object, onnx: bytes, onnx_sha256: str) -> Simulate
         raise ValueError(error.why or error.what) from error
 
 
-def _aipp(value: object, path: str) -> Aipp:
+def _aipp(value: object, path: str) -> AippSettings:
     members = _object(value, path)
     if set(members) == {"max_image_bytes"}:
         return DynamicAipp(_integer(members["max_image_bytes"], path))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Dict, Mapping, Optional, Tuple, Union
+from typing import Dict, Mapping, Optional, Tuple
 
-from atlas_hpe.aipp import AippSpec
+from atlas_hpe.aipp import AippSettings, DynamicAipp
 from atlas_hpe.errors import UsageError
 
-__all__ = ["Aipp", "DynamicAipp", "SimulatedModel"]
+__all__ = ["SimulatedModel"]
 
 _FORMATS = ("NCHW", "NHWC", "ND")
 _PRECISIONS = ("fp16", "fp32")
@@ -17,21 +17,6 @@ _OUTPUT_DTYPES = ("float32", "float16", "int32", "int64", "uint8", "int8", "bool
 _PROFILES = (2, 100)  # how many, ascend.md section 3.1
 _MAX_AXIS = (1 << 31) - 1
 _MAX_IMAGE_BYTES = 1 << 31
-
-
-@dataclass(frozen=True)
-class DynamicAipp:
-    """AIPP whose settings the program gives at run time.
-
-    Attributes:
-        max_image_bytes: ``max_src_image_size``: bytes of the picture input, all pictures of a batch
-            together.
-    """
-
-    max_image_bytes: int
-
-
-Aipp = Union[AippSpec, DynamicAipp]
 
 
 @dataclass(frozen=True)
@@ -64,7 +49,7 @@ class SimulatedModel:
     precision: str = "fp16"
     input_format: str = "NCHW"
     input_shapes: Mapping[str, Tuple[int, ...]] = field(default_factory=dict)
-    aipp: Mapping[str, Aipp] = field(default_factory=dict)
+    aipp: Mapping[str, AippSettings] = field(default_factory=dict)
     dynamic_batch: Tuple[int, ...] = ()
     dynamic_image_size: Tuple[Tuple[int, int], ...] = ()
     dynamic_dims: Tuple[Tuple[int, ...], ...] = ()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Dict, List, Mapping, Tuple
 
 import numpy as np
 
-from atlas_hpe.aipp import AippSpec
+from atlas_hpe.aipp import AippSpec, DynamicAipp
 from atlas_hpe.errors import ModelFileError, UsageError
 from atlas_hpe_runtime.host.library import failure_types
 from atlas_hpe_runtime.simulator.engine import open_engine
@@ -23,7 +23,7 @@ from atlas_hpe_runtime.simulator.mdl.ports import (
     size_of,
 )
 from atlas_hpe_runtime.simulator.mdl.program import DataInput, Profile, Program, picture_spec
-from atlas_hpe_runtime.simulator.model_spec import DynamicAipp, SimulatedModel
+from atlas_hpe_runtime.simulator.model_spec import SimulatedModel
 from atlas_hpe_runtime.simulator.onnx_edit import OnnxGraph, OnnxValue, parse_graph
 
 if TYPE_CHECKING:

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Dict, List, Optional, Sequence, Tuple
 
 import numpy as np
 
-from atlas_hpe.aipp import AippSpec, apply_aipp
+from atlas_hpe.aipp import AippSettings, AippSpec, apply_aipp
 from atlas_hpe.errors import DeviceError, UsageError
 from atlas_hpe_runtime.host.library import failure_types
 from atlas_hpe_runtime.simulator.mdl.aipp_record import aipp_from_record
 from atlas_hpe_runtime.simulator.mdl.ports import Port, Shape, size_of
-from atlas_hpe_runtime.simulator.model_spec import Aipp
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -41,7 +40,7 @@ class DataInput:
     name: str
     dtype: str
     shape: Shape
-    aipp: Optional[Aipp] = None
+    aipp: Optional[AippSettings] = None
     record: Optional[int] = None
     any_size: bool = False
 
