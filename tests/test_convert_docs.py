@@ -15,8 +15,8 @@ import pytest
 
 from atlas_hpe.cli.convert import command
 from atlas_hpe.targets import RELEASES, find_release
-from atlas_hpe_export.convert.extra import TYPED_OPTIONS
-from atlas_hpe_export.convert.fault_table import CODES
+from atlas_hpe_export.convert.faults.table import CODES
+from atlas_hpe_export.convert.request.extra import TYPED_OPTIONS
 
 REPO = Path(__file__).resolve().parent.parent
 DOCS = REPO / "docs"

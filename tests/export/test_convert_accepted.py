@@ -12,7 +12,7 @@ from convert_world import LOG, World
 
 from atlas_hpe.card import find_card
 from atlas_hpe.errors import AtlasHpeError
-from atlas_hpe_export.convert.options import AippRequest
+from atlas_hpe_export.convert.request.options import AippRequest
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from atlas_hpe.card import load_card
 from atlas_hpe.errors import DeviceError, OutputError
 from atlas_hpe.om_file import read_om_summary
 from atlas_hpe_export.convert import AippRequest, ConvertOptions, compile_om
-from atlas_hpe_export.convert.script import convert_script
+from atlas_hpe_export.convert.atc.script import convert_script
 from standin_tools import install_atc
 
 NOTHING = ConvertOptions()

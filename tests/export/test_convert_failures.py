@@ -16,7 +16,7 @@ from convert_world import World
 from atlas_hpe.errors import UsageError
 from atlas_hpe.om_file import read_om_summary
 from atlas_hpe_export.convert import compile_om
-from atlas_hpe_export.convert.options import AippRequest
+from atlas_hpe_export.convert.request.options import AippRequest
 from standin_tools import docker_runs
 from tiny_onnx import bytes_field, model, node, number_field
 

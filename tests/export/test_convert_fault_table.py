@@ -7,7 +7,7 @@ import click
 import pytest
 
 from atlas_hpe.cli import COMMANDS
-from atlas_hpe_export.convert.fault_table import CODES, CONTINUED, MESSAGES
+from atlas_hpe_export.convert.faults.table import CODES, CONTINUED, MESSAGES
 from atlas_hpe_export.node_names import OPERATORS
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atlas_hpe_export.convert.fault_table import CODES
 from atlas_hpe_export.convert.faults import AtcFault, decode_log, decode_log_file, fault_error
+from atlas_hpe_export.convert.faults.table import CODES
 from atlas_hpe_export.node_names import NAME_SCOPES, read_node_modules
 from tiny_onnx import bytes_field, model, node
 

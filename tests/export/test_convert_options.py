@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from atlas_hpe.errors import UsageError
 from atlas_hpe.onnx_file import OnnxSummary, read_onnx_summary
 from atlas_hpe_export.convert import AippRequest, ConvertOptions, build_command, parse_options
-from atlas_hpe_export.convert.checks import (
+from atlas_hpe_export.convert.request.checks import (
     check_command,
     check_normalisation,
     check_release,

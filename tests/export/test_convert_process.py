@@ -13,8 +13,8 @@ from typing import Callable, List, Tuple
 import pytest
 
 from atlas_hpe.errors import DeviceError
-from atlas_hpe_export.convert import process
-from atlas_hpe_export.convert.process import ProcessResult, run_logged
+from atlas_hpe_export.convert.atc import process
+from atlas_hpe_export.convert.atc.process import ProcessResult, run_logged
 
 # A helper that holds the pipe open and does not care for TERM.
 STUBBORN_HELPER = """

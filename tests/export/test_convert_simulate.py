@@ -16,7 +16,7 @@ from atlas_hpe.card import card_path_of, load_card
 from atlas_hpe.errors import AtlasHpeError, InputError, ModelFileError, OutputError, UsageError
 from atlas_hpe.onnx_file import read_onnx_summary
 from atlas_hpe_export.convert import AippRequest, ConvertOptions, ConvertReport, compile_om
-from atlas_hpe_export.convert.command import AtcCommand
+from atlas_hpe_export.convert.request.command import AtcCommand
 from atlas_hpe_export.convert.simulate import Simulation, simulated_model
 from atlas_hpe_runtime import open_session
 from atlas_hpe_runtime.simulator.model_file import load_simulated_model

@@ -133,6 +133,6 @@ def test_image_sizes_leave_the_picture_free() -> None:
 
 def test_numbers_are_read_as_they_stand() -> None:
     (block,) = parse_config(STATIC)
-    assert block["min_chn_0"] == -0.325
+    assert block["min_chn_0"] == 0.325
     assert block["var_reci_chn_0"] == 0.017
     assert block["mean_chn_0"] == 124

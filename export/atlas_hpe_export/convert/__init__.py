@@ -1,12 +1,22 @@
-"""ONNX -> .om: drives atc of the CANN toolkit, and needs neither torch nor onnx."""
+"""ONNX -> .om: drives atc of the CANN toolkit, and needs neither torch nor onnx.
+
+The way of a conversion: ``request`` -> ``job`` -> ``cache``, or ``atc`` in a ``scratch`` folder
+(``faults`` when it fails) -> ``record`` -> ``publish``; ``convert`` is the flow. Without a compiler
+``bundle`` writes a folder for another machine, and ``simulate`` a model for the simulator.
+"""
 
 from __future__ import annotations
 
-from atlas_hpe_export.convert.command import AtcCommand, build_command
 from atlas_hpe_export.convert.convert import compile_om, newest_model
-from atlas_hpe_export.convert.options import PRECISIONS, AippRequest, ConvertOptions
-from atlas_hpe_export.convert.parse import parse_options
 from atlas_hpe_export.convert.report import ConvertReport, convert_to_dict, describe_convert
+from atlas_hpe_export.convert.request import (
+    PRECISIONS,
+    AippRequest,
+    AtcCommand,
+    ConvertOptions,
+    build_command,
+    parse_options,
+)
 
 __all__ = [
     "PRECISIONS",

@@ -10,20 +10,20 @@ from atlas_hpe.card import BuildRecord, ModelCard, find_card
 from atlas_hpe.errors import AtlasHpeError, DeviceError, UsageError
 from atlas_hpe.outfile import check_out_path, disk_error
 from atlas_hpe.version import __version__
+from atlas_hpe_export.convert.atc.container import DOCKER_REFUSED, refused_error
+from atlas_hpe_export.convert.atc.memory import check_memory
+from atlas_hpe_export.convert.atc.process import ProcessResult
+from atlas_hpe_export.convert.atc.toolchain import Toolchain, find_toolchain, run_atc
 from atlas_hpe_export.convert.bundle import hand_over
 from atlas_hpe_export.convert.cache import CachedModel, cache_key, open_cache, why_not_kept
-from atlas_hpe_export.convert.checks import check_release, find_warnings
-from atlas_hpe_export.convert.container import DOCKER_REFUSED, refused_error
 from atlas_hpe_export.convert.faults import decode_log_file, fault_error
 from atlas_hpe_export.convert.job import ConvertJob, prepare_job
-from atlas_hpe_export.convert.memory import check_memory
-from atlas_hpe_export.convert.options import ConvertOptions
-from atlas_hpe_export.convert.process import ProcessResult
 from atlas_hpe_export.convert.publish import find_current, make_record, publish
 from atlas_hpe_export.convert.record import check_record_path
 from atlas_hpe_export.convert.report import ConvertReport
+from atlas_hpe_export.convert.request.checks import check_release, find_warnings
+from atlas_hpe_export.convert.request.options import ConvertOptions
 from atlas_hpe_export.convert.scratch import fill_folder, scratch_folder, take_model
-from atlas_hpe_export.convert.toolchain import Toolchain, find_toolchain, run_atc
 from atlas_hpe_runtime.simulated_file import SIMULATED_SUFFIX, is_simulated_name
 
 __all__ = ["DEFAULT_TIMEOUT_S", "compile_om", "newest_model"]

@@ -13,9 +13,9 @@ from atlas_hpe.card import ModelCard, find_card
 from atlas_hpe.files import check_readable
 from atlas_hpe.onnx_file import OnnxSummary, read_onnx_summary
 from atlas_hpe.outfile import check_out_path
-from atlas_hpe_export.convert.checks import check_command, check_normalisation
-from atlas_hpe_export.convert.command import AtcCommand, build_command
-from atlas_hpe_export.convert.options import ConvertOptions
+from atlas_hpe_export.convert.request.checks import check_command, check_normalisation
+from atlas_hpe_export.convert.request.command import AtcCommand, build_command
+from atlas_hpe_export.convert.request.options import ConvertOptions
 from atlas_hpe_export.node_names import read_node_modules
 
 __all__ = ["ConvertJob", "prepare_job"]

@@ -10,8 +10,8 @@ from typing import Iterator
 
 from atlas_hpe.errors import DeviceError, InputError, OutputError
 from atlas_hpe.om_file import read_om_summary
+from atlas_hpe_export.convert.atc.script import convert_script
 from atlas_hpe_export.convert.job import ConvertJob
-from atlas_hpe_export.convert.script import convert_script
 
 __all__ = ["fill_folder", "scratch_folder", "take_model"]
 

@@ -20,7 +20,6 @@ from atlas_hpe.onnx_file import OnnxSummary, read_onnx_summary
 from atlas_hpe.outfile import AtomicFile
 from atlas_hpe.targets import DEFAULT_SOC
 from atlas_hpe.version import __version__
-from atlas_hpe_export.convert.command import AtcCommand
 from atlas_hpe_export.convert.record import (
     OUTPUT_TYPES,
     built_card,
@@ -31,6 +30,7 @@ from atlas_hpe_export.convert.record import (
     options_of,
     write_record,
 )
+from atlas_hpe_export.convert.request.command import AtcCommand
 from atlas_hpe_runtime.simulated_file import SIMULATED_SUFFIX, is_simulated_name
 from atlas_hpe_runtime.simulator.mdl.compile import compile_program
 from atlas_hpe_runtime.simulator.model_file import simulated_content

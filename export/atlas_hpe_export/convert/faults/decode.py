@@ -1,6 +1,6 @@
 """What a failed run of atc means: its log as causes, nodes, PyTorch modules and fixes.
 
-What the messages mean is in ``fault_table``. Their form was seen in reports of users: a line
+What the messages mean is in ``table``. Their form was seen in reports of users: a line
 ``E19010: text``, then lines of the same kind without the code, each with an origin at its end,
 ``[FUNC:..][FILE:..][LINE:..]``.
 """
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Dict, Iterable, Iterator, Mapping, Optional, Sequence, Set, TextIO, Tuple
 
 from atlas_hpe.errors import DeviceError
-from atlas_hpe_export.convert.fault_node import find_node
-from atlas_hpe_export.convert.fault_table import CODES, CONTINUED, MESSAGES, OUT_OF_MEMORY, Advice
+from atlas_hpe_export.convert.faults.node import find_node
+from atlas_hpe_export.convert.faults.table import CODES, CONTINUED, MESSAGES, OUT_OF_MEMORY, Advice
 from atlas_hpe_export.node_names import OPERATORS, find_module_of, read_node_modules
 
 __all__ = ["AtcFault", "decode_log", "decode_log_file", "fault_error"]

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import BinaryIO, Callable, Mapping, Optional, Sequence
 
 from atlas_hpe.cann import find_atc
+from atlas_hpe_export.convert.atc.container import container_argv, find_image, remove_container
+from atlas_hpe_export.convert.atc.environment import atc_environment
+from atlas_hpe_export.convert.atc.process import ProcessResult, run_logged
 from atlas_hpe_export.convert.cache import container_identity, program_identity
-from atlas_hpe_export.convert.container import container_argv, find_image, remove_container
-from atlas_hpe_export.convert.environment import atc_environment
-from atlas_hpe_export.convert.process import ProcessResult, run_logged
 
 __all__ = ["Toolchain", "find_toolchain", "run_atc"]
 

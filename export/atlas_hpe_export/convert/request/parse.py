@@ -6,7 +6,7 @@ import re
 from typing import Mapping, Optional, Pattern, Sequence, Tuple
 
 from atlas_hpe.errors import UsageError
-from atlas_hpe_export.convert.options import AippRequest, ConvertOptions
+from atlas_hpe_export.convert.request.options import AippRequest, ConvertOptions
 
 __all__ = ["parse_options"]
 

@@ -10,10 +10,10 @@ from atlas_hpe.card import AippInput, ModelCard
 from atlas_hpe.errors import ModelFileError, UsageError
 from atlas_hpe.onnx_file import OnnxSummary
 from atlas_hpe.targets import find_soc
-from atlas_hpe_export.convert.aipp import make_aipp
-from atlas_hpe_export.convert.extra import check_extra, parse_extra, take_files
-from atlas_hpe_export.convert.options import TUNE_MODES, ConvertOptions, precision_mode
-from atlas_hpe_export.convert.shapes import resized_card, shape_flags
+from atlas_hpe_export.convert.request.aipp import make_aipp
+from atlas_hpe_export.convert.request.extra import check_extra, parse_extra, take_files
+from atlas_hpe_export.convert.request.options import TUNE_MODES, ConvertOptions, precision_mode
+from atlas_hpe_export.convert.request.shapes import resized_card, shape_flags
 
 __all__ = ["AtcCommand", "build_command"]
 

@@ -8,7 +8,7 @@ from typing import Dict, List, Optional, Tuple
 from atlas_hpe.card import ModelCard
 from atlas_hpe.errors import UsageError
 from atlas_hpe.onnx_file import OnnxSummary
-from atlas_hpe_export.convert.options import ConvertOptions
+from atlas_hpe_export.convert.request.options import ConvertOptions
 
 __all__ = ["resized_card", "shape_flags"]
 

@@ -9,7 +9,7 @@ from atlas_hpe.aipp import aipp_config, aipp_spec, choose_aipp_input
 from atlas_hpe.card import AippInput, ModelCard
 from atlas_hpe.errors import UsageError
 from atlas_hpe.onnx_file import OnnxSummary
-from atlas_hpe_export.convert.options import AippRequest
+from atlas_hpe_export.convert.request.options import AippRequest
 
 __all__ = ["AippSetup", "make_aipp"]
 

@@ -24,8 +24,8 @@ from atlas_hpe.aipp import find_normalisation
 from atlas_hpe.errors import UsageError
 from atlas_hpe.onnx_file import OnnxSummary
 from atlas_hpe.targets import find_release, has_flag
-from atlas_hpe_export.convert.command import AtcCommand
-from atlas_hpe_export.convert.extra import TYPED_OPTIONS, spoken
+from atlas_hpe_export.convert.request.command import AtcCommand
+from atlas_hpe_export.convert.request.extra import TYPED_OPTIONS, spoken
 
 __all__ = ["check_command", "check_normalisation", "check_release", "find_warnings"]
 
