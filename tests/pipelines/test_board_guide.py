@@ -11,7 +11,7 @@ from typing import Iterator, List
 import pytest
 
 import tiny_onnx
-from atlas_hpe.aipp import aipp_spec
+from atlas_hpe.aipp import aipp_spec, choose_aipp_input
 from atlas_hpe.card import PreprocessSpec
 from atlas_hpe_runtime.acl.api import load_acl
 from atlas_hpe_runtime.acl.owner import finalise
@@ -44,7 +44,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pose = tiny_onnx.hand_model(SIZE_PX)
     write_simulated_model(folder / "pose.om", SimulatedModel(pose))
     preprocess = PreprocessSpec(SIZE_PX, SIZE_PX, "rgb", "stretch", (0.0,) * 3, (255.0,) * 3)
-    aipp = {"image": aipp_spec(preprocess, "nv12", "bt601-wide")}
+    pictures = choose_aipp_input(preprocess, "nv12", colour_range="full")
+    aipp = {"image": aipp_spec(preprocess, pictures)}
     write_simulated_model(folder / "pose_aipp.om", SimulatedModel(pose, aipp=aipp))
     for name, source, target in (("features", "image", "features"), ("head", "features", "joints")):
         node = tiny_onnx.node("Neg", [source], [target])

@@ -11,7 +11,7 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from atlas_hpe.aipp import CSC_MATRICES, aipp_spec, bgr_to_nv12
+from atlas_hpe.aipp import CSC_MATRICES, aipp_spec, bgr_to_nv12, choose_aipp_input
 from atlas_hpe.card import PreprocessSpec
 from atlas_hpe.errors import DeviceError, InputError, SessionError, SourceError, UsageError
 from atlas_hpe.geometry import Box, apply_affine, invert_affine
@@ -87,7 +87,7 @@ def test_a_network_sees_each_frame_without_a_pixel_on_the_host(
     """Video -> VDEC -> crop -> AIPP -> joints, mapped back to where the square was drawn."""
     path = encode(spot_frames(COUNT, 160, 128), tmp_path / "clip.mp4", *H264)
     card = PreprocessSpec(64, 64, "rgb", "stretch", (0.0,) * 3, (255.0,) * 3)
-    aipp = aipp_spec(card, "nv12", "bt601-narrow")
+    aipp = aipp_spec(card, choose_aipp_input(card, "nv12"))
     write_simulated_model(tmp_path / "m.om", SimulatedModel(hand_model(64), aipp={"image": aipp}))
     # The square moves from 8 to 37; the view begins left of the picture, so there is a border.
     plan = plan_crop((160, 128), Box(-20.3, -10.2, 90, 90), (64, 64))

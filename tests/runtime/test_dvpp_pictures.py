@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atlas_hpe.aipp import aipp_spec, apply_aipp, bgr_to_nv12
+from atlas_hpe.aipp import aipp_spec, apply_aipp, bgr_to_nv12, choose_aipp_input
 from atlas_hpe.card import PreprocessSpec, TensorSpec
 from atlas_hpe.errors import DeviceError, SessionError, SourceError
 from atlas_hpe.geometry import Box, apply_affine, to_pixel_centres
@@ -36,7 +36,7 @@ from tiny_onnx import model, node
 
 SIZE = 64
 PREPROCESS = PreprocessSpec(SIZE, SIZE, "rgb", "crop", (127.5,) * 3, (127.5,) * 3)
-AIPP = aipp_spec(PREPROCESS, "nv12", JPEG_MATRIX)
+AIPP = aipp_spec(PREPROCESS, choose_aipp_input(PREPROCESS, "nv12", colour_range="full"))
 
 
 @pytest.fixture(scope="module")
