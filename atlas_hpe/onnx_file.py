@@ -16,6 +16,7 @@ from atlas_hpe.card.spec import TensorSpec
 from atlas_hpe.errors import ModelFileError
 from atlas_hpe.files import read_bytes
 from atlas_hpe.protowire import WireError, read_fields, read_varints, to_signed
+from atlas_hpe.simulated_file import SIMULATED_WORDS
 
 __all__ = ["OnnxSummary", "parse_onnx", "read_onnx_summary"]
 
@@ -106,12 +107,7 @@ def parse_onnx(content: bytes, path: Path) -> OnnxSummary:
     try:
         _read_model(memoryview(content), found)
     except (WireError, UnicodeDecodeError, TypeError) as error:
-        raise ModelFileError(
-            "the file is not an ONNX model, or it is damaged",
-            where=path,
-            why=str(error),
-            fix="export or copy the model again",
-        ) from error
+        raise _not_onnx_error(content, path, error) from error
     if not found.has_graph or not found.opsets:
         why = "it holds no graph" if not found.has_graph else "it names no opset"
         raise ModelFileError(
@@ -132,6 +128,25 @@ def parse_onnx(content: bytes, path: Path) -> OnnxSummary:
         weights=found.weights,
         metadata=found.metadata,
         external_files=tuple(sorted(set(found.external_files))),
+    )
+
+
+def _not_onnx_error(content: bytes, path: Path, error: Exception) -> ModelFileError:
+    from atlas_hpe.om_file import looks_like_om  # only for this mistake
+
+    is_om = looks_like_om(content)
+    if is_om or content.startswith(SIMULATED_WORDS):
+        kind = "an .om, compiled for a device" if is_om else "a simulated model"
+        return ModelFileError(
+            f"this is {kind}, and not an ONNX model",
+            where=path,
+            fix="give the .onnx that it was made from",
+        )
+    return ModelFileError(
+        "the file is not an ONNX model, or it is damaged",
+        where=path,
+        why=str(error),
+        fix="export or copy the model again",
     )
 
 

@@ -11,10 +11,11 @@ from atlas_hpe.aipp.choice import (
     aipp_input_shape,
     aipp_spec,
     card_with_aipp,
+    check_aipp_card,
     choose_aipp_input,
     normalisation_error,
 )
-from atlas_hpe.aipp.config import AippSettings, aipp_config
+from atlas_hpe.aipp.config import AippSettings, aipp_config, aipp_entries
 from atlas_hpe.aipp.config_reader import read_aipp_config
 from atlas_hpe.aipp.graph_normalisation import find_normalisation
 from atlas_hpe.aipp.pictures import aipp_buffer, aipp_feeds, bgr_to_nv12
@@ -35,12 +36,14 @@ __all__ = [
     "DynamicAipp",
     "aipp_buffer",
     "aipp_config",
+    "aipp_entries",
     "aipp_feeds",
     "aipp_input_shape",
     "aipp_spec",
     "apply_aipp",
     "bgr_to_nv12",
     "card_with_aipp",
+    "check_aipp_card",
     "choose_aipp_input",
     "find_normalisation",
     "normalisation_error",

@@ -10,12 +10,13 @@ import numpy as np
 from atlas_hpe.aipp.registers import normalise, split_channel
 from atlas_hpe.aipp.settings import AippSpec, CscMatrix, find_matrix
 from atlas_hpe.card import INPUT_FORMS, AippInput, ModelCard, PreprocessSpec, TensorSpec
-from atlas_hpe.errors import UsageError
+from atlas_hpe.errors import CardError, UsageError
 
 __all__ = [
     "aipp_input_shape",
     "aipp_spec",
     "card_with_aipp",
+    "check_aipp_card",
     "check_pictures",
     "choose_aipp_input",
     "normalisation_error",
@@ -133,12 +134,13 @@ def aipp_spec(preprocess: PreprocessSpec, aipp_input: AippInput) -> AippSpec:
 
 def _check_fit(preprocess: PreprocessSpec, aipp_input: AippInput) -> None:
     """Colours, element type and size have to be what the network takes."""
-    why = None
+    why = fix = None
     _, _, width, height = aipp_input.crop or (0, 0, aipp_input.width_px, aipp_input.height_px)
     left, right, top, bottom = aipp_input.padding
     made = (left + width + right, top + height + bottom)
     if aipp_input.form == "gray" and preprocess.colour != "gray":
         why = "a grey picture has one channel, the network takes three"
+        fix = "choose another form"
     elif not preprocess.dtype.startswith("float") and preprocess.where != "graph":
         why = f"the network takes {preprocess.dtype}, and AIPP normalises to fp16 only"
     elif made != (preprocess.width_px, preprocess.height_px):
@@ -147,11 +149,13 @@ def _check_fit(preprocess: PreprocessSpec, aipp_input: AippInput) -> None:
             f"after {steps} the picture has {made[0]}x{made[1]} px, the network takes "
             f"{preprocess.width_px}x{preprocess.height_px}"
         )
+        fix = "AIPP does not resize: choose a crop and a padding that end at the network's size"
     if why is not None:
         raise UsageError(
             "the picture that is fed does not fit the network",
             where=f"input {aipp_input.form}, {aipp_input.width_px}x{aipp_input.height_px} px",
             why=why,
+            fix=fix,
         )
 
 
@@ -222,6 +226,26 @@ def check_pictures(card: ModelCard) -> None:
     """
     if card.task == "depth-hand-3d":
         raise UsageError("the model takes depth, not pictures: AIPP has no part", where=card.name)
+
+
+def check_aipp_card(card: ModelCard) -> None:
+    """Make sure that the picture that a card feeds becomes what its network takes.
+
+    Raises:
+        CardError: The card has AIPP that is not possible.
+    """
+    aipp_input = card.preprocess.aipp
+    if aipp_input is None:
+        return
+    try:
+        aipp_spec(card.preprocess, aipp_input)
+    except UsageError as error:
+        raise CardError(
+            "the card's AIPP is not possible",
+            where=f"{card.name}, card.preprocess.aipp",
+            why=error.why or error.what,
+            fix="convert the model again",
+        ) from error
 
 
 def normalisation_error(preprocess: PreprocessSpec) -> Tuple[float, ...]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import List, Tuple, Union
+from typing import Dict, List, Tuple, Union
 
 import numpy as np
 
 from atlas_hpe.aipp.settings import AIPP_FORMATS, AippSpec, CscMatrix, DynamicAipp
 from atlas_hpe.errors import UsageError
 
-__all__ = ["AippSettings", "aipp_config"]
+__all__ = ["AippSettings", "aipp_config", "aipp_entries"]
 
 AippSettings = Union[AippSpec, DynamicAipp]
 
-_Entry = Tuple[str, object]
+_Value = Union[bool, int, float, str]
+_Entry = Tuple[str, _Value]
 
 
 def aipp_config(settings: AippSettings, index: int = 0) -> str:
@@ -31,19 +32,22 @@ def aipp_config(settings: AippSettings, index: int = 0) -> str:
     """
     if index < 0:
         raise UsageError(f"a model has no input {index}", where="AIPP")
-    if isinstance(settings, DynamicAipp):
-        entries: List[_Entry] = [
-            ("aipp_mode", "dynamic"),
-            ("related_input_rank", index),
-            ("max_src_image_size", settings.max_image_bytes),
-        ]
-    else:
-        entries = [("aipp_mode", "static"), ("related_input_rank", index), *_write(settings)]
-    lines = [f"    {key} : {_show(value)}" for key, value in entries]
+    lines = [f"    {key} : {_show(value)}" for key, value in aipp_entries(settings, index).items()]
     return "\n".join(["aipp_op {", *lines, "}", ""])
 
 
-def _show(value: object) -> str:
+def aipp_entries(settings: AippSettings, index: int = 0) -> Dict[str, _Value]:
+    """The keys of the block with their values, in its order; arguments as :func:`aipp_config`."""
+    entries: List[_Entry] = [("aipp_mode", "static"), ("related_input_rank", index)]
+    if isinstance(settings, DynamicAipp):
+        entries[0] = ("aipp_mode", "dynamic")
+        entries.append(("max_src_image_size", settings.max_image_bytes))
+    else:
+        entries += _write(settings)
+    return dict(entries)
+
+
+def _show(value: _Value) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):

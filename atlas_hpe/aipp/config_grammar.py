@@ -8,6 +8,7 @@ from typing import Dict, Iterator, List, NoReturn, Optional, Tuple, Union
 
 import numpy as np
 
+from atlas_hpe.aipp.registers import MOST_MINIMUM
 from atlas_hpe.aipp.settings import AIPP_FORMATS
 from atlas_hpe.errors import UsageError
 
@@ -39,10 +40,8 @@ _INTEGERS: Dict[str, Tuple[int, int]] = {
     **{f"mean_chn_{index}": (0, 255) for index in range(4)},
     "max_src_image_size": (1, (1 << 32) - 1),
 }
-_FLOATS = {
-    "padding_value",
-    *(f"{name}_{index}" for name in ("min_chn", "var_reci_chn") for index in range(4)),
-}
+_FLOATS = {"padding_value", *(f"var_reci_chn_{index}" for index in range(4))}
+_MINIMA = {f"min_chn_{index}" for index in range(4)}
 _SWITCHES = ("crop", "padding", "csc_switch", "rbuv_swap_switch", "ax_swap_switch")
 _CHOICES: Dict[str, Tuple[str, ...]] = {
     "aipp_mode": ("static", "dynamic"),
@@ -158,6 +157,10 @@ def _convert(key: str, token: _Token) -> Tuple[Optional[Value], str]:
         with np.errstate(over="ignore"):
             fits = bool(np.isfinite(np.float16(number)))
         return number if fits else None, "takes a number that fp16 holds"
+    if key in _MINIMA:
+        least = float(text) if token.kind == "number" else float("nan")
+        fits = 0 <= least <= MOST_MINIMUM
+        return least if fits else None, f"takes a number 0..{MOST_MINIMUM:g}"
     if key in _SWITCHES:
         return {"true": True, "false": False}.get(text), "is true or false"
     if key in _CHOICES:

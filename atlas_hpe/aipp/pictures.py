@@ -97,7 +97,7 @@ def aipp_buffer(
 
     Args:
         crop: (H, W, 3) uint8, BGR, of the network's size.
-        aipp_input: The form.
+        aipp_input: The form, one that ``aipp_spec`` takes.
         out: What an earlier call returned, to be filled again; None for a new array of zeros.
 
     Returns:

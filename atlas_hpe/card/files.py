@@ -9,7 +9,7 @@ from atlas_hpe import onnx_file  # it imports card.spec, so its names are looked
 from atlas_hpe.card.json_form import card_from_json
 from atlas_hpe.card.spec import ModelCard
 from atlas_hpe.errors import CardError
-from atlas_hpe.files import check_readable, read_bytes
+from atlas_hpe.files import check_readable, read_bytes, sha256_of
 
 __all__ = ["CARD_METADATA_KEY", "card_path_of", "find_card", "load_card"]
 
@@ -30,7 +30,7 @@ def load_card(path: Union[str, Path]) -> ModelCard:
         path: An .onnx with an embedded card, a model with ``<name>.json`` beside it, or the .json.
 
     Raises:
-        CardError: There is no card, or it does not follow its schema.
+        CardError: There is no card, it does not follow its schema, or it is that of another .om.
         InputError: The file can't be read.
         ModelFileError: The .onnx is damaged or unsafe.
     """
@@ -47,7 +47,21 @@ def load_card(path: Union[str, Path]) -> ModelCard:
             else f"keep {beside}, which atlas-hpe convert wrote, beside the model; convert the "
             ".onnx again where it is lost",
         )
+    _check_pair(Path(path), card)
     return card
+
+
+def _check_pair(path: Path, card: ModelCard) -> None:
+    """The card of another compilation may tell of other pictures, in the same shape."""
+    build = card.provenance.build
+    if build is None or path.suffix.lower() != ".om" or sha256_of(path) == build.om_sha256:
+        return
+    raise CardError(
+        "the card belongs to another file",
+        where=card_path_of(path),
+        why=f"the hash in its build record is not that of {path.name}",
+        fix="copy the model and its .json together, from where they were compiled",
+    )
 
 
 def find_card(path: Union[str, Path]) -> Optional[ModelCard]:

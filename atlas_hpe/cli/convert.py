@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Optional, Tuple
 
@@ -12,17 +13,22 @@ from atlas_hpe.cli.report import emit_json, json_option, say, say_next
 __all__ = ["command"]
 
 
-@click.command("convert")
+@click.command(
+    "convert",
+    epilog="Example: atlas-hpe convert hand.onnx -- --op_select_implmode=high_precision",
+)
 @click.argument("model", required=False)
 @click.argument("atc_flags", nargs=-1, metavar="[-- --ATC_FLAG=VALUE...]")
-@click.option("--soc", default="Ascend310", show_default=True, metavar="NAME", help="Chip.")
+@click.option(
+    "--soc", default="Ascend310", show_default=True, metavar="NAME", help="Chip, or its product."
+)
 @click.option(
     "--out", metavar="FILE", help="Model to write; default: MODEL's name, in this folder."
 )
 @click.option(
     "--input",
     "form",
-    type=click.Choice(["nv12", "nv21", "rgb", "bgr", "xrgb", "gray"]),
+    type=click.Choice(["nv12", "nv21", "rgb", "bgr", "xrgb", "gray"], case_sensitive=False),
     help="Pictures in this form go in, and the device makes the network's input of them (AIPP).",
 )
 @click.option(
@@ -42,7 +48,7 @@ __all__ = ["command"]
 @click.option(
     "--precision",
     metavar="KIND",
-    help="fp16 (the compiler's default), mixed, fp32-to-fp16, origin or fp32; fastest first.",
+    help="fp16 (atc's default), mixed, fp32-to-fp16, origin or fp32; fastest first.",
 )
 @click.option("--batch", metavar="N[,N...]", help="Pictures per run; several: chosen at run time.")
 @click.option(
@@ -61,7 +67,7 @@ __all__ = ["command"]
     "--keep-dtype",
     multiple=True,
     metavar="NODE",
-    help="Node that keeps its element type, or OpType::NAME; may repeat.",
+    help="Node that computes in the type the graph gives it, or OpType::Softmax; may repeat.",
 )
 @click.option(
     "--fusion-off",
@@ -70,12 +76,12 @@ __all__ = ["command"]
     help="Fusion pass to switch off, or all; may repeat.",
 )
 @click.option("--tune", metavar="KIND", help="ga, rl or rl,ga: hours of search for faster kernels.")
-@click.option("--docker", metavar="IMAGE", help="Run the compiler in a container of this image.")
+@click.option("--docker", metavar="IMAGE", help="Run atc in a container of this image.")
 @click.option(
     "--timeout-s",
     type=float,
     metavar="N",
-    help="Stop the compiler after so many seconds; default: 3600, with --tune 86400.",
+    help="Stop atc after so many seconds; default: 3600, with --tune 86400.",
 )
 @click.option("--simulate", is_flag=True, help="Compile nothing; write a model for the simulator.")
 @click.option("--force", is_flag=True, help="Compile anew, and replace an output that exists.")
@@ -95,8 +101,9 @@ def command(
 
     Without MODEL the newest .onnx with a model card in this folder is taken. atc is looked for on
     PATH and in the usual folders, or run with --docker; where there is none, a folder with all that
-    another machine needs is written. What follows -- goes to atc as it is, for example
-    -- --op_select_implmode=high_precision. Beside the .om come its card and atc's log.
+    another machine needs is written. Beside the .om come its card and atc's log.
+
+    What follows -- goes to atc as it is.
     """
     from atlas_hpe_export.convert import (
         compile_om,
@@ -122,10 +129,16 @@ def command(
         timeout_s=timeout_s,
         force=force,
         simulate=simulate,
-        show=say,
+        show=_say_if_heard,
     )
     for line in describe_convert(report):
         say(line)
     say_next("atlas-hpe", "inspect", report.path)
     if as_json:
         emit_json(convert_to_dict(report))
+
+
+def _say_if_heard(line: str) -> None:
+    """A compilation of hours goes on when nobody reads along any more; its log has everything."""
+    with suppress(OSError):
+        say(line)

@@ -8,6 +8,7 @@ from typing import Optional, Tuple
 import click
 
 from atlas_hpe.cli.report import emit_json, json_option, say
+from atlas_hpe.text import printable
 
 __all__ = ["command"]
 
@@ -50,7 +51,7 @@ def command(
         emit_json(diagnosis_to_dict(diagnosis))
     else:
         for line in describe_diagnosis(diagnosis):
-            click.echo(line)
-    say(verdict_of(diagnosis))
-    say(f"next: {next_step(diagnosis)}")
+            click.echo(printable(line))
+    say(printable(verdict_of(diagnosis)))
+    say(printable(f"next: {next_step(diagnosis)}"))
     context.exit(diagnosis.exit_code)

@@ -45,7 +45,7 @@ def _read(path: Path) -> Tuple[_Report, List[str]]:
     from atlas_hpe.files import check_readable
     from atlas_hpe.om_file import describe_om, looks_like_om, read_om_summary
     from atlas_hpe.onnx_file import read_onnx_summary
-    from atlas_hpe_runtime.simulated_file import SIMULATED_WORDS
+    from atlas_hpe.simulated_file import SIMULATED_WORDS
 
     with check_readable(path).open("rb") as file:
         head = file.read(len(SIMULATED_WORDS))
@@ -102,23 +102,25 @@ def _card_json(card: Optional[ModelCard]) -> Optional[Dict[str, object]]:
 
 def _format_settings(model: SimulatedModel) -> List[str]:
     """What the compiler would have been told."""
+    from atlas_hpe.aipp import DynamicAipp, aipp_entries
+    from atlas_hpe.om_file import OmAipp, describe_aipp
+
     rows = [
         ("chip", model.soc),
         ("precision", model.precision),
         ("format", model.input_format),
         *(("shape", f"{name} {_shape(shape)}") for name, shape in model.input_shapes.items()),
-        *(("aipp", f"{name}: {_words(asdict(aipp))}") for name, aipp in model.aipp.items()),
         *(("output", f"{name} as {dtype}") for name, dtype in model.output_dtypes.items()),
         *(("fp16 input", name) for name in model.fp16_inputs),
     ]
     if model.profiles:
         values = "; ".join(",".join(map(str, profile)) for profile in model.profiles)
         rows.append(("profiles", f"{model.profile_kind}: {values}"))
-    return [f"  {label:<12}{text}" for label, text in rows]
-
-
-def _words(settings: Mapping[str, object]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in settings.items() if value is not None)
+    lines = [f"  {label:<12}{text}" for label, text in rows]
+    for name, aipp in model.aipp.items():
+        mode = "dynamic" if isinstance(aipp, DynamicAipp) else "static"
+        lines += describe_aipp(name, OmAipp(mode, aipp_entries(aipp)))
+    return lines
 
 
 def _format_onnx(summary: OnnxSummary) -> List[str]:
@@ -147,6 +149,7 @@ def _format_card(card: Optional[ModelCard], without: str = _NO_CARD) -> List[str
         return [f"  card        none: {without}"]
     pre, origin = card.preprocess, card.provenance
     parity = ", ".join(f"{name} {value:.3g}" for name, value in origin.parity.items())
+    of_graph = " (of the .onnx, at export)" if parity and origin.build is not None else ""
     return [
         f"  card        {card.name}, {card.task}, version {card.card_version}",
         f"  picture     {pre.width_px}x{pre.height_px} {pre.colour}, fit {pre.fit}, "
@@ -157,7 +160,7 @@ def _format_card(card: Optional[ModelCard], without: str = _NO_CARD) -> List[str
         f"  licence     {origin.licence or 'not stated'}",
         *(f"  source      {source}" for source in origin.attribution),
         f"  rewrites    {', '.join(origin.rewrites) or 'none'}",
-        f"  parity      {parity or 'not measured'}",
+        f"  parity      {parity or 'not measured'}{of_graph}",
         *_format_build(card),
     ]
 

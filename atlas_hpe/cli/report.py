@@ -27,7 +27,12 @@ def say(text: str = "") -> None:
 
 def say_next(*command: Union[str, Path]) -> None:
     """Show the next command to type."""
-    say("next: " + " ".join(shlex.quote(str(word)) for word in command))
+    say("next: " + " ".join(shlex.quote(_as_argument(word)) for word in command))
+
+
+def _as_argument(word: Union[str, Path]) -> str:
+    """A file whose name begins with a dash would be taken for an option."""
+    return f"./{word}" if isinstance(word, Path) and str(word).startswith("-") else str(word)
 
 
 def emit_json(report: object) -> None:

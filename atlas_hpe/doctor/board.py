@@ -12,8 +12,9 @@ from atlas_hpe.doctor.environment import (
     examine_python,
     examine_stubs,
 )
-from atlas_hpe.doctor.findings import FAULT, MISSING, OK, WARNING, Finding
+from atlas_hpe.doctor.findings import ASK_BOARD, FAULT, MISSING, OK, WARNING, Finding
 from atlas_hpe.doctor.machine import Machine, is_there
+from atlas_hpe.doctor.memory import examine_memory
 from atlas_hpe.doctor.nodes import device_nodes, examine_nodes
 from atlas_hpe.doctor.pyacl import MOUNT, examine_pyacl
 from atlas_hpe.targets import RELEASES, drivers_for
@@ -24,7 +25,7 @@ _NPU_SMI = ("/usr/local/sbin/npu-smi", "/usr/local/bin/npu-smi")
 _NPU_SMI_LIMIT_S = 5.0
 _CHIP = re.compile(r"^\|\s*\d+\s+(?:Ascend)?(\d{3}[A-Z0-9]*)\s*\|", re.MULTILINE)
 #: Our own measure: models and pictures of a pipeline, with room for the system.
-_ROOM_MB = 512
+_ROOM_KB = 512 << 10
 
 
 def has_device(machine: Machine) -> bool:
@@ -62,7 +63,11 @@ def examine_board(
         install: The one that programs run with.
         chip: The device's chip, None when nothing tells.
     """
-    found = [_examine_driver(machine)]
+    found = []
+    if not has_device(machine) and install is None:
+        text = "neither driver, device nodes nor CANN are here"
+        found.append(Finding("device", MISSING, text, f"on the board: {ASK_BOARD}"))
+    found.append(_examine_driver(machine))
     if chip is not None:
         found.append(Finding("chip", OK, chip))
     found += examine_nodes(machine)
@@ -74,9 +79,11 @@ def examine_board(
     stubs = examine_stubs(machine, has_device=has_device(machine))
     found += [stubs] if stubs is not None else []
     found.append(examine_pyacl(machine, install, has_device=has_device(machine)))
-    python = None if install is None else examine_python(machine, install)
+    python = None if install is None else examine_python(machine.python_version, install)
     found += [python] if python is not None else []
-    found.append(_examine_memory(machine))
+    fix = "close other programs; run all models in one process, each keeps its own weights"
+    why = "little for models and pictures"
+    found.append(examine_memory(machine, _ROOM_KB, WARNING, why, fix))
     return tuple(found)
 
 
@@ -121,14 +128,3 @@ def _examine_pair(machine: Machine, install: CannInstall) -> Optional[Finding]:
         return Finding(name, FAULT, text, f"install the driver {' or '.join(wanted)}")
     matching = [found.version for found in RELEASES.values() if driver in found.drivers]
     return Finding(name, FAULT, text, f"install CANN {' or '.join(matching)}")
-
-
-def _examine_memory(machine: Machine) -> Finding:
-    available_mb = machine.available_mb()
-    if available_mb is None:
-        return Finding("memory", OK, "the system does not tell how much is available")
-    text = f"{available_mb / 1024:.1f} GB available"
-    if available_mb >= _ROOM_MB:
-        return Finding("memory", OK, text)
-    fix = "close other programs; run all models in one process, each keeps its own weights"
-    return Finding("memory", WARNING, f"{text}: little for models and pictures", fix)

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Sequence, Tuple
+from typing import Mapping, Optional, Sequence, Tuple
 
-from atlas_hpe.cann import CannInstall
+from atlas_hpe.cann import CannInstall, atc_environment
+from atlas_hpe.cann.memory import NEEDED_KB
 from atlas_hpe.doctor.environment import (
+    OF_DRIVER,
     driver_folder,
     examine_python,
+    missing_library,
     source_line,
 )
 from atlas_hpe.doctor.findings import FAULT, MISSING, OK, WARNING, Finding
-from atlas_hpe.doctor.machine import Machine, is_there
+from atlas_hpe.doctor.machine import Machine, Outcome, is_there
+from atlas_hpe.doctor.memory import examine_memory
 
 __all__ = ["examine_compiler"]
 
 _ATC_LIMIT_S = 20.0
-#: atc refuses to start with less (ascend.md section 3.4).
-_ATC_MEMORY_MB = 2048
+_PYTHON_LIMIT_S = 5.0
 _SOCKET = "/var/run/docker.sock"
-_BY_ITSELF = "though atlas-hpe convert sets that up by itself"
+_IN_A_CONTAINER = "atlas-hpe convert MODEL.onnx --docker IMAGE"
 _GET_TOOLKIT = (
     "install Ascend-cann-toolkit_<version>_linux-<processor>.run, or compile in a container: "
-    "atlas-hpe convert MODEL.onnx --docker IMAGE"
+    + _IN_A_CONTAINER
 )
-_NO_LIBRARY = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object")
+_NO_MODULE = re.compile(r"No module named '?([\w.]+)")
 
 
 def examine_compiler(machine: Machine, installs: Sequence[CannInstall]) -> Tuple[Finding, ...]:
@@ -36,15 +39,17 @@ def examine_compiler(machine: Machine, installs: Sequence[CannInstall]) -> Tuple
     if install is None or install.atc is None:
         text = "no atc on PATH or in the usual folders"
         if docker.verdict == OK:
-            fix = "compile in a container: atlas-hpe convert MODEL.onnx --docker IMAGE"
-            return (Finding("CANN toolkit", WARNING, text, fix), docker)
+            toolkit = Finding("CANN toolkit", WARNING, text, _IN_A_CONTAINER)
+            return (toolkit, docker, _examine_memory(machine))
         return (Finding("CANN toolkit", MISSING, text, _GET_TOOLKIT), docker)
+    # As convert starts it, so that the two never disagree.
+    environ = atc_environment(install, machine.environ, machine.root)
     found = [
         Finding("CANN toolkit", OK, f"{install.version or 'unknown version'} in {install.home}"),
-        _examine_atc(machine, install, install.atc),
+        _examine_atc(machine, install, install.atc, environ),
         _examine_memory(machine),
     ]
-    python = examine_python(machine, install)
+    python = _examine_python(machine, install, environ)
     if python is not None:
         found.append(python)
     if docker.verdict == OK:
@@ -52,41 +57,53 @@ def examine_compiler(machine: Machine, installs: Sequence[CannInstall]) -> Tuple
     return tuple(found)
 
 
-def _examine_atc(machine: Machine, install: CannInstall, atc: Path) -> Finding:
-    outcome = machine.run((str(atc), "--help"), machine.environ, _ATC_LIMIT_S)
+def _examine_atc(
+    machine: Machine, install: CannInstall, atc: Path, environ: Mapping[str, str]
+) -> Finding:
+    outcome = machine.run((str(atc), "--help"), environ, _ATC_LIMIT_S)
     if outcome.status == 0:
-        return Finding("atc", OK, f"starts, {atc}")
+        by_hand = "" if "ASCEND_OPP_PATH" in machine.environ else source_line(install)
+        return Finding("atc", OK, f"starts, {atc}" + (by_hand and f"; by hand: {by_hand}"))
     if outcome.timed_out:
         text = f"'atc --help' did not end within {_ATC_LIMIT_S:g} s"
-        return Finding("atc", FAULT, text, source_line(install))
-    library = _NO_LIBRARY.search(outcome.text)
+        return Finding("atc", FAULT, text, f"{atc} --help, to see what it waits for")
     lines = outcome.text.strip().splitlines() or [f"it ended with status {outcome.status}"]
-    why = lines[-1] if library is None else f"{library.group(1)} was not found"
-    if "ASCEND_OPP_PATH" not in machine.environ:
-        text = f"does not start in this shell, {_BY_ITSELF}: {why}"
-        return Finding("atc", WARNING, text, source_line(install))
-    stubs = install.stub_libraries
-    has_stub = library is not None and stubs is not None and is_there(stubs / library.group(1))
-    if has_stub and driver_folder(machine) is None:
-        # The driver would bring it; on a machine without one the stubs stand in (section 3.4).
-        text = f"does not start without a driver, {_BY_ITSELF}: {why}"
-        fix = f"export LD_LIBRARY_PATH=$LD_LIBRARY_PATH:{stubs}"
-        return Finding("atc", WARNING, text, fix)
-    return Finding("atc", FAULT, f"does not start: {why}", source_line(install))
+    library = missing_library(outcome.text)
+    why = lines[-1] if library is None else f"{library} was not found"
+    return Finding("atc", FAULT, f"does not start: {why}", _mend_atc(machine, outcome, library))
+
+
+def _mend_atc(machine: Machine, outcome: Outcome, library: Optional[str]) -> str:
+    if library is not None and library.startswith(OF_DRIVER) and driver_folder(machine):
+        return "install the driver package again: its libraries are not complete"
+    if library is not None:
+        return f"install the system's package that has {library}, or the toolkit again"
+    module = _NO_MODULE.search(outcome.text)
+    if module is not None:
+        return f"give the python3 on PATH what the toolkit wants, {module.group(1)} for one"
+    return f"install the toolkit again, in the version for {machine.processor}"
+
+
+def _examine_python(
+    machine: Machine, install: CannInstall, environ: Mapping[str, str]
+) -> Optional[Finding]:
+    """The Python that atc runs: the one on its PATH, and not the one that runs this."""
+    program = machine.program("python3", environ)
+    if program is None:
+        fix = "put a Python that the toolkit takes on PATH, as python3"
+        return Finding("Python", WARNING, "no python3 on PATH, which atc runs", fix)
+    outcome = machine.run((program, "--version"), environ, _PYTHON_LIMIT_S)
+    found = re.match(r"Python (\d+\.\d+\.\d+)", outcome.text)
+    return None if found is None else examine_python(found.group(1), install)
 
 
 def _examine_memory(machine: Machine) -> Finding:
-    available_mb = machine.available_mb()
-    if available_mb is None:
-        return Finding("memory", OK, "the system does not tell how much is available")
-    text = f"{available_mb / 1024:.1f} GB available"
-    if available_mb >= _ATC_MEMORY_MB:
-        return Finding("memory", OK, text)
-    return Finding(
-        "memory",
+    return examine_memory(
+        machine,
+        NEEDED_KB,
         MISSING,
-        f"{text}, and atc does not start with less than 2 GB",
-        "close programs or add swap; on a board: convert on another machine",
+        why="atc does not start with less than 2 GB",
+        fix="close programs, add swap, raise the limit, or convert on another machine",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 from typing import Callable, Dict, List, Optional
@@ -12,13 +13,18 @@ from atlas_hpe.doctor.machine import Machine, is_folder
 from atlas_hpe.targets import python_fits, python_for
 
 __all__ = [
+    "OF_DRIVER",
     "driver_folder",
     "examine_environment",
     "examine_python",
     "examine_stubs",
+    "missing_library",
     "source_line",
 ]
 
+#: Comes with the driver, and not with CANN (ascend.md section 10, row 30).
+OF_DRIVER = "libascend_hal"
+_NO_LIBRARY = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object")
 _STUB_NAMES = ("stub", "devlib")
 _DRIVER_LIBRARIES = "/usr/local/Ascend/driver/lib64"
 
@@ -28,6 +34,12 @@ def source_line(install: Optional[CannInstall]) -> str:
     if install is None or install.set_env is None:
         return "source set_env.sh of the CANN package"
     return f"source {shlex.quote(str(install.set_env))}"
+
+
+def missing_library(text: str) -> Optional[str]:
+    """The library that the loader did not find, by what a program said; None for other reasons."""
+    found = _NO_LIBRARY.search(text)
+    return None if found is None else found.group(1)
 
 
 def examine_environment(machine: Machine, install: CannInstall) -> Finding:
@@ -104,13 +116,17 @@ def _comes_first(folders: List[Path], stubs: List[Path], driver: Optional[Path])
     return driver in folders and folders.index(driver) < folders.index(stubs[0])
 
 
-def examine_python(machine: Machine, install: CannInstall) -> Optional[Finding]:
-    """Whether the release takes this Python (ascend.md section 8.3); None when no source says."""
+def examine_python(python: str, install: CannInstall) -> Optional[Finding]:
+    """Whether the release takes a Python (ascend.md section 8.3); None when no source says.
+
+    Args:
+        python: Its version, with three places.
+        install: The package.
+    """
     cann = install.version or ""
     versions = python_for(cann)
     if not versions:
         return None
-    python = ".".join(map(str, machine.python))
     named = ", ".join(_span(first, last) for first, last in versions)
     fits = python_fits(python, cann)
     if fits is None:
@@ -118,7 +134,7 @@ def examine_python(machine: Machine, install: CannInstall) -> Optional[Finding]:
     text = f"{python}; CANN {cann} takes {named}"
     if fits:
         return Finding("Python", OK, text)
-    return Finding("Python", WARNING, text, f"run it with Python {versions[-1][1]}")
+    return Finding("Python", WARNING, text, f"use Python {versions[-1][1]}")
 
 
 def _span(first: str, last: str) -> str:

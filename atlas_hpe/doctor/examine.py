@@ -78,7 +78,7 @@ def examine_machine(
         groups.append(Group("model", f"run {model.name}", True, findings))
     return Diagnosis(
         version=__version__,
-        python=".".join(map(str, machine.python)),
+        python=machine.python_version,
         platform=f"{machine.system} {machine.processor}",
         groups=tuple(groups),
     )

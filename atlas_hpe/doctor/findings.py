@@ -5,12 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Optional, Tuple
 
-__all__ = ["FAULT", "MISSING", "OK", "WARNING", "Diagnosis", "Finding", "Group"]
+__all__ = [
+    "ASK_BOARD",
+    "CONTAINER",
+    "FAULT",
+    "MISSING",
+    "OK",
+    "WARNING",
+    "Diagnosis",
+    "Finding",
+    "Group",
+]
 
 OK = "ok"
 WARNING = "warning"
 MISSING = "missing"
 FAULT = "fault"
+
+#: What to type again once the board is mended, or to type there.
+ASK_BOARD = "atlas-hpe doctor --need board"
+#: Start of the fixes that are options of ``docker run``.
+CONTAINER = "start the container with: "
 
 _NEEDS_LIBRARY = 3
 _NEEDS_DEVICE = 4

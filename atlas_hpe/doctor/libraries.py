@@ -39,8 +39,7 @@ BACKENDS: Dict[str, Tuple[str, str]] = {
 }
 _BACKEND_FIXES = {
     "acl": "on a machine with a device: source set_env.sh of CANN",
-    "acllite_model": "on a board: put the folder python/common/acllite of the Ascend samples on "
-    "PYTHONPATH; the back-end acl does without it",
+    "acllite_model": "on a board: PYTHONPATH=SAMPLES/python/common/acllite; acl does without it",
     "onnxruntime": "pip install --upgrade 'atlas-hpe[host]'",
 }
 

@@ -80,6 +80,11 @@ class Machine:
     version_of: Callable[[str], Optional[str]]
     run: RunProgram = field(repr=False)
 
+    @property
+    def python_version(self) -> str:
+        """Version of the interpreter, as text."""
+        return ".".join(map(str, self.python))
+
     def path(self, name: str) -> Path:
         """A path of the system, for example ``/proc/meminfo``."""
         return self.root / name.lstrip("/")
@@ -89,18 +94,9 @@ class Machine:
         listed = self.environ.get(variable, "").split(":")
         return [Path(folder) for folder in listed if folder]
 
-    def program(self, name: str) -> Optional[str]:
-        """Where a program is on PATH."""
-        return shutil.which(name, path=self.environ.get("PATH", ""))
-
-    def available_mb(self) -> Optional[int]:
-        """Memory that programs can still get, in MiB; None when the system does not tell."""
-        with suppress(OSError):
-            text = self.path("/proc/meminfo").read_text(encoding="utf-8", errors="replace")
-            found = re.search(r"^MemAvailable:\s+(\d+) kB", text, re.MULTILINE)
-            if found:
-                return int(found.group(1)) // 1024
-        return None
+    def program(self, name: str, environ: Optional[Mapping[str, str]] = None) -> Optional[str]:
+        """Where a program is on PATH, that of the machine or of another environment."""
+        return shutil.which(name, path=(environ or self.environ).get("PATH", ""))
 
     def may_use(self, path: Path) -> bool:
         """Whether this user may read and write a file, by its mode."""

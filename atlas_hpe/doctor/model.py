@@ -5,18 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import List, Optional, Tuple
 
+from atlas_hpe.cann import available_kb
 from atlas_hpe.card import ModelCard, card_path_of, find_card
 from atlas_hpe.doctor.findings import FAULT, OK, WARNING, Finding
 from atlas_hpe.doctor.machine import Machine
 from atlas_hpe.errors import InputError, ModelFileError
 from atlas_hpe.files import check_readable, sha256_of
-from atlas_hpe.om_file import OmSummary, read_om_summary
-from atlas_hpe.om_file.fit import find_misfit
+from atlas_hpe.om_file import OmSummary, find_misfit, read_om_summary
+from atlas_hpe.simulated_file import is_simulated_file
 
 __all__ = ["examine_model"]
 
-#: First bytes of the files that stand for an .om on the simulator; the runtime writes them.
-_SIMULATED_WORDS = b"atlas-hpe simulated model "
 _MB = 1 << 20
 _COMPILE = "atlas-hpe convert MODEL.onnx --soc CHIP"
 
@@ -37,9 +36,7 @@ def examine_model(
         InputError: The file can't be read.
     """
     path = check_readable(path)
-    with path.open("rb") as stream:
-        is_simulated = stream.read(len(_SIMULATED_WORDS)) == _SIMULATED_WORDS
-    if is_simulated:
+    if is_simulated_file(path):
         return (_simulated(on_board), *_examine_card(path, is_simulated=True))
     if path.suffix.lower() == ".onnx":
         fix = f"atlas-hpe convert {path} --soc {soc or 'CHIP'}"
@@ -52,7 +49,7 @@ def examine_model(
     found = [Finding("file", OK, _describe(path, summary))]
     found += _examine_fit(summary, soc, cann)
     if on_board:
-        found += _examine_room(summary, machine.available_mb())
+        found += _examine_room(summary, available_kb(machine.root)[0])
     return (*found, *_examine_card(path, is_simulated=False))
 
 
@@ -103,9 +100,10 @@ def _fit(
     return Finding(name, FAULT if misfit.fatal else WARNING, text, misfit.fix)
 
 
-def _examine_room(summary: OmSummary, available_mb: Optional[int]) -> List[Finding]:
-    if available_mb is None:
+def _examine_room(summary: OmSummary, kilobytes: Optional[int]) -> List[Finding]:
+    if kilobytes is None:
         return []
+    available_mb = kilobytes // 1024
     sizes = [model.weights_bytes + (model.memory_bytes or 0) for model in summary.models]
     needed_mb = sum(sizes) / _MB
     text = f"the model takes {needed_mb:.0f} MB of the {available_mb} MB available"

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import List, Optional, Tuple
 
-from atlas_hpe.doctor.findings import FAULT, MISSING, OK, WARNING, Finding
+from atlas_hpe.doctor.findings import CONTAINER, FAULT, MISSING, OK, WARNING, Finding
 from atlas_hpe.doctor.machine import Machine, is_there
 
 __all__ = ["GROUP", "device_nodes", "examine_nodes"]
@@ -50,7 +50,7 @@ def examine_nodes(machine: Machine) -> List[Finding]:
 
 def _bring(machine: Machine, lacking: List[Path]) -> str:
     if machine.in_container():
-        return "docker run " + " ".join(f"--device {path}" for path in lacking) + " ..."
+        return CONTAINER + " ".join(f"--device {path}" for path in lacking)
     return "install driver and firmware, restart the machine, then: npu-smi info"
 
 
@@ -69,7 +69,7 @@ def _examine_group(machine: Machine, *, is_needed: bool) -> Finding:
     if not is_needed:
         return Finding("group", WARNING, f"{text}, which the device nodes do not ask for", _JOIN)
     if machine.in_container():
-        fix = f"docker run --group-add $(getent group {GROUP} | cut -d: -f3) ..."
+        fix = f"{CONTAINER}--group-add $(getent group {GROUP} | cut -d: -f3)"
         return Finding("group", MISSING, text, fix)
     if number is None:
         return Finding("group", MISSING, f"there is no group {GROUP}", "install the driver package")

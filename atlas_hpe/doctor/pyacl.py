@@ -8,23 +8,20 @@ import sys
 from typing import Optional
 
 from atlas_hpe.cann import CannInstall
-from atlas_hpe.doctor.environment import driver_folder, source_line
-from atlas_hpe.doctor.findings import FAULT, MISSING, OK, WARNING, Finding
+from atlas_hpe.doctor.environment import OF_DRIVER, driver_folder, missing_library, source_line
+from atlas_hpe.doctor.findings import CONTAINER, FAULT, MISSING, OK, WARNING, Finding
 from atlas_hpe.doctor.machine import Machine, Outcome
 
 __all__ = ["MOUNT", "examine_pyacl"]
 
 #: How a container gets the driver's libraries (ascend.md section 8.4).
-MOUNT = "docker run -v /usr/local/Ascend/driver/lib64:/usr/local/Ascend/driver/lib64:ro ..."
+MOUNT = f"{CONTAINER}-v /usr/local/Ascend/driver/lib64:/usr/local/Ascend/driver/lib64:ro"
 
 _NAME = "pyACL"
 _LIMIT_S = 10.0
 # The folder that the program was started in is on the path of a child with -c, and not on ours.
 _IMPORT = "import sys; sys.path[:] = [p for p in sys.path if p]; import acl; print(acl.__file__)"
-_NO_LIBRARY = re.compile(r"(lib[\w.+-]+\.so[\w.]*): cannot open shared object")
 _NO_SYMBOL = re.compile(r"undefined symbol: (\w+)|version [`'](\S+)' not found")
-#: Comes with the driver, and not with CANN (ascend.md section 10, row 30).
-_OF_DRIVER = "libascend_hal"
 _VERSIONS = "install a driver and a CANN of one release, see 'driver and CANN'"
 
 
@@ -56,9 +53,9 @@ def _explain(
     said = outcome.text.strip().rpartition("\n")[2] or "it said nothing"
     if "No module named 'acl'" in said:
         return Finding(_NAME, MISSING, "no module acl on PYTHONPATH", source_line(install))
-    library = _NO_LIBRARY.search(said)
+    library = missing_library(said)
     if library is not None:
-        return _no_library(machine, install, library.group(1), has_device)
+        return _no_library(machine, install, library, has_device)
     if _NO_SYMBOL.search(said):
         return Finding(_NAME, FAULT, f"libraries of several releases: {said}", _VERSIONS)
     return Finding(_NAME, FAULT, said, f"{source_line(install)}, with a Python that CANN takes")
@@ -67,7 +64,7 @@ def _explain(
 def _no_library(
     machine: Machine, install: Optional[CannInstall], library: str, has_device: bool
 ) -> Finding:
-    if not library.startswith(_OF_DRIVER):
+    if not library.startswith(OF_DRIVER):
         text = f"{library} was not found on LD_LIBRARY_PATH"
         return Finding(_NAME, FAULT, text, source_line(install))
     text = f"{library} of the driver was not found"

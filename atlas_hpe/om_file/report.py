@@ -15,7 +15,7 @@ from atlas_hpe.om_file.spec import (
     OmTensor,
 )
 
-__all__ = ["describe_om"]
+__all__ = ["describe_aipp", "describe_om"]
 
 _HEADER_BYTES = 256
 _MAX_OPTIONS = 200
@@ -77,7 +77,7 @@ def _describe_model(model: OmModel, header: OmHeader) -> List[str]:
         lines += [_line(label, _tensor(port)) for port in ports]
     for port in model.inputs:
         if port.aipp is not None:
-            lines += _describe_aipp(port.name, port.aipp)
+            lines += describe_aipp(port.name, port.aipp)
     if model.profiles is not None:
         lines.append(_line("profiles", _profiles(model.profiles)))
     lines.append(_line("weights", f"{model.weights_bytes:,} bytes"))
@@ -134,7 +134,13 @@ def _command(command: str) -> List[str]:
     return [_line("command", program), *(_line("", option) for option in options)]
 
 
-def _describe_aipp(name: str, aipp: OmAipp) -> List[str]:
+def describe_aipp(name: str, aipp: OmAipp) -> List[str]:
+    """What AIPP does to an input, in the order of its work; the lines are indented as a report's.
+
+    Args:
+        name: Name of the input.
+        aipp: Its settings.
+    """
     settings = aipp.settings
     words = [f"{name}: {_AIPP_MODES.get(aipp.mode, aipp.mode)}"]
     words += [str(settings["input_format"])] if "input_format" in settings else []

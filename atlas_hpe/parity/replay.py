@@ -8,8 +8,8 @@ from typing import Dict, Mapping, Optional, Sequence, Tuple, Union
 import numpy as np
 from typing_extensions import Protocol
 
-from atlas_hpe.aipp import aipp_buffer, aipp_input_shape, bgr_to_nv12
-from atlas_hpe.card import AippInput, ModelCard, TensorSpec
+from atlas_hpe.aipp import aipp_buffer, aipp_input_shape, bgr_to_nv12, check_aipp_card
+from atlas_hpe.card import AippInput, ModelCard, PreprocessSpec, TensorSpec
 from atlas_hpe.errors import CheckFailedError
 from atlas_hpe.parity.bundle import ParityBundle
 from atlas_hpe.parity.comparison import Comparison, DecodeJoints, decode_differs
@@ -64,17 +64,22 @@ def replay_bundle(
     Raises:
         InputError: The bundle can't be used.
         CheckFailedError: The model takes other inputs, or gives other outputs.
+        CardError: The card has AIPP that is not possible.
+        UsageError: AIPP makes pictures of another size than were recorded.
     """
+    if card is not None:
+        check_aipp_card(card)
     with ParityBundle(path) as bundle:
         facts = bundle.facts
         comparison = Comparison(
             card or facts.card, decode_joints, own_outputs=decode_differs(facts.card, card)
         )
-        aipp = None if card is None else card.preprocess.aipp
+        preprocess = None if card is None else card.preprocess
+        aipp = None if preprocess is None else preprocess.aipp
         from_pictures = False
         for answer in bundle.answers():
             feeds = _show_picture(session.inputs, answer.sample, aipp)
-            from_pictures = feeds is not None and not _is_exact(aipp)
+            from_pictures |= feeds is not None and not _is_exact(preprocess)
             comparison.add(answer, session.run(feeds or _feed(session.inputs, answer.sample)))
     precision = "float32" if card is None else card.provenance.precision
     rung = replay_rung(
@@ -88,9 +93,13 @@ def replay_bundle(
     )
 
 
-def _is_exact(aipp: Optional[AippInput]) -> bool:
-    """Whether the network sees the recorded picture itself: no chroma shared, nothing padded."""
-    return aipp is not None and aipp.matrix is None and not any(aipp.padding)
+def _is_exact(preprocess: Optional[PreprocessSpec]) -> bool:
+    """Whether the network sees the recorded picture itself: no colour computed, nothing padded."""
+    if preprocess is None or preprocess.aipp is None:
+        return False
+    aipp = preprocess.aipp
+    computed = aipp.matrix is not None or (preprocess.colour == "gray") != (aipp.form == "gray")
+    return not computed and not any(aipp.padding)
 
 
 def _show_picture(

@@ -8,9 +8,10 @@ import onnx
 
 from atlas_hpe.targets import Target
 from atlas_hpe_export.feeds import Feeds
-from atlas_hpe_export.graph import Guard, as_ir, as_proto
+from atlas_hpe_export.graph import Guard, as_ir, as_proto, infer_shapes
 from atlas_hpe_export.lowering import LADDER, lower
 from atlas_hpe_export.rewrites import REWRITES, rewrite
+from atlas_hpe_export.rewrites.batch_axis import plan_batch
 from atlas_hpe_export.simplify import simplify
 from atlas_hpe_export.steps import Step
 
@@ -44,11 +45,29 @@ def fit_to_board(
     steps.append(step)
     edited = as_ir(model)
     steps += lower(edited, LADDER, target.opset, guard)
+    infer_shapes(edited)  # a file may come without, and rules ask for them
     edited, rewritten = rewrite(edited, REWRITES, guard, target=target.name)
     steps += rewritten
     model = as_proto(edited)
     if rewritten:
-        model, step = simplify(model, guard)
+        model, step = _simplify_again(model, guard)
         steps.append(step)
     model.ir_version = target.ir_version
     return model, tuple(steps)
+
+
+def _simplify_again(model: onnx.ModelProto, guard: Guard) -> Tuple[onnx.ModelProto, Step]:
+    """Simplify, unless that ties a graph that holds for every batch to the one of the example.
+
+    onnxsim makes one Reshape of two with the sizes that it sees.
+    """
+    simplified, step = simplify(model, guard)
+    if _holds_for_every_batch(model) and not _holds_for_every_batch(simplified):
+        return model, Step("simplify", "reverted", "a shape would have the example's batch again")
+    return simplified, step
+
+
+def _holds_for_every_batch(model: onnx.ModelProto) -> bool:
+    edited = as_ir(model)
+    infer_shapes(edited)
+    return plan_batch(edited.graph, edited.graph.opset_imports[""]).holds

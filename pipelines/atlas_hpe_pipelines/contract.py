@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Sequence, Tuple
 
-from atlas_hpe.aipp import aipp_spec
-from atlas_hpe.card import AippInput, ModelCard, TensorSpec
-from atlas_hpe.errors import CardError, UsageError
+from atlas_hpe.aipp import check_aipp_card
+from atlas_hpe.card import ModelCard, TensorSpec
+from atlas_hpe.errors import CardError
 from atlas_hpe_pipelines.decoders import find_decoder
 from atlas_hpe_pipelines.detection import DETECTION_KIND
 from atlas_hpe_pipelines.preprocess import picture_input
@@ -78,8 +78,7 @@ def check_detector_contract(
 
 
 def _check_input(card: ModelCard, inputs: Sequence[TensorSpec]) -> None:
-    if card.preprocess.aipp is not None:
-        _check_aipp(card, card.preprocess.aipp)
+    check_aipp_card(card)
     wanted = picture_input(card)
     needed = f"one input '{wanted.name}' {wanted.dtype} {_show(wanted.shape)}"
     found = ", ".join(f"'{item.name}' {item.dtype} {_show(item.shape)}" for item in inputs)
@@ -93,25 +92,13 @@ def _check_input(card: ModelCard, inputs: Sequence[TensorSpec]) -> None:
         raise _mismatch(card, "preprocess", needed, found)
 
 
-def _check_aipp(card: ModelCard, aipp_input: AippInput) -> None:
-    """The picture that is fed has to become what the network takes."""
-    try:
-        aipp_spec(card.preprocess, aipp_input)
-    except UsageError as error:
-        raise CardError(
-            "the card's AIPP is not possible",
-            where=f"{card.name}, card.preprocess.aipp",
-            why=error.why or error.what,
-            fix="convert the model again",
-        ) from error
-
-
 def _mismatch(card: ModelCard, part: str, needed: str, found: str) -> CardError:
+    built = card.provenance.build is not None
     return CardError(
         "the card does not fit the graph",
         where=f"{card.name}, card.{part}",
         why=f"the card needs {needed}, the graph has {found}",
-        fix="export the model again",
+        fix=f"{'convert' if built else 'export'} the model again",
     )
 
 

@@ -8,9 +8,9 @@ from typing import Optional, Sequence, Tuple, Union
 
 from atlas_hpe.errors import InputError, ModelFileError, UsageError
 from atlas_hpe.files import check_readable
+from atlas_hpe.simulated_file import is_simulated_name, refuse_simulated_model
 from atlas_hpe_runtime.backends import BACKENDS, SessionOptions
 from atlas_hpe_runtime.session import Session
-from atlas_hpe_runtime.simulated_file import is_simulated_name, refuse_simulated_model
 
 __all__ = ["open_session"]
 

@@ -116,8 +116,18 @@ def test_a_model_is_held_against_a_chip(tmp_path: Path) -> None:
     path.write_bytes(om_files.build_om([om_files.Model(attributes=attributes)]))
     result = doctor("--model", str(path), "--soc", "Ascend310")
     assert result.exit_code == 4
-    assert "the model is made for Ascend310B4, this device is Ascend310" in result.output
+    told = " ".join(result.output.split())
+    assert "the model is made for Ascend310B4, this device is Ascend310" in told
     assert "model: run hand.om (needed)" in result.output
+
+
+def test_what_a_file_says_does_not_reach_the_terminal_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "hand.om"
+    attributes = om_files.typical_attributes("Ascend\x1b[31m")
+    path.write_bytes(om_files.build_om([om_files.Model(attributes=attributes)]))
+    output = doctor("--model", str(path), "--soc", "Ascend310").output
+    assert "\x1b" not in output
+    assert "\\x1b[31m" in output
 
 
 def test_a_model_that_is_not_there_is_an_input_error(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 import tiny_onnx
 from atlas_hpe.cli import COMMANDS, cli
+from atlas_hpe.cli.report import say_next
 from atlas_hpe.errors import ModelFileError
 from atlas_hpe.nets import NETWORKS
 
@@ -62,3 +63,10 @@ def test_models_lists_networks_and_the_default() -> None:
 @pytest.mark.parametrize("verb", sorted(COMMANDS))
 def test_every_verb_has_help(verb: str) -> None:
     assert output_of(verb, "--help").startswith("Usage:")
+
+
+def test_the_next_command_can_be_typed_whatever_the_file_is_called(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    say_next("atlas-hpe", "check", "--force", Path("-a b.onnx"), Path("c.onnx"))
+    assert capsys.readouterr().err == "next: atlas-hpe check --force './-a b.onnx' c.onnx\n"

@@ -31,12 +31,15 @@ class Programs:
     """What programs answer, by the last part of their name; ``python`` is the import of acl."""
 
     def __init__(self, **answers: Outcome) -> None:
-        self.answers: Dict[str, Outcome] = {"python": NO_ACL, **answers}
+        python3 = Outcome(0, "Python 3.7.5\n")
+        self.answers: Dict[str, Outcome] = {"python": NO_ACL, "python3": python3, **answers}
         self.calls: List[str] = []
+        self.environs: Dict[str, Mapping[str, str]] = {}
 
     def __call__(self, words: Sequence[str], environ: Mapping[str, str], limit_s: float) -> Outcome:
         name = "python" if "-c" in words else Path(words[0]).name
         self.calls.append(name)
+        self.environs[name] = environ
         return self.answers[name.replace("-", "_")]
 
 
@@ -49,7 +52,8 @@ def write(root: Path, name: str, text: str = "", mode: int = 0o644) -> Path:
 
 
 def plain_machine(root: Path, **changes: object) -> Machine:
-    """A machine with every Python package, and nothing of Ascend."""
+    """A machine with every Python package, and nothing of Ascend; its files go into ``root``."""
+    assert root != Path("/"), "this would write into the real system"
     write(root, "/proc/meminfo", "MemTotal: 8000000 kB\nMemAvailable:    5242880 kB\n")
     write(root, "/etc/group", f"root:x:0:\nHwHiAiUser:x:{GROUP_NUMBER}:someone\n")
     machine = Machine(

@@ -48,6 +48,15 @@ def test_another_integer_than_the_whole_part_can_be_better() -> None:
     assert error_of(found, mean, std) < 1.5e-3 < 2.5e-3 < error_of((75, *found[1:]), mean, std)
 
 
+def test_two_integers_below_and_two_fp16_numbers_off_can_be_better() -> None:
+    mean, std = 195.683, 29.019
+    found = split_channel(mean, std)
+    assert found[:2] == (193, 2.6875) and float(np.float16(mean - 193)) == 2.68359375
+    assert (
+        error_of(found, mean, std) < 3.4e-3 < 4.9e-3 < error_of(plain_split(mean, std), mean, std)
+    )
+
+
 def test_numbers_that_the_registers_hold_are_not_moved() -> None:
     for mean, std in ((0.0, 1.0), (128.0, 128.0), (127.5, 0.5), (3.0, 64.0)):
         assert split_channel(mean, std) == plain_split(mean, std)

@@ -87,6 +87,7 @@ def places(value: object, path: Tuple[object, ...] = ()) -> List[Tuple[object, .
     return found
 
 
+BUILD = BuildRecord("atc 5", False, {"soc": "x"}, "22", "33", 1.5, 2.5, "here")
 # Fixed cards, because drawing whole ones takes longer than the mutations that matter here.
 BASES = [
     replace(plain_card(), joint_order=(0,) * 21),
@@ -107,7 +108,7 @@ BASES = [
             graph_sha256="11",
             tools={"torch": "2"},
             parity={"px": 0.1},
-            build=BuildRecord("atc 5", False, {"soc": "x"}, "22", "33", 1.5, 2.5, "here"),
+            build=BUILD,
         ),
     ),
     replace(
@@ -214,6 +215,7 @@ def test_the_schema_names_every_field_of_the_dataclasses() -> None:
         (AippInput("rgb", 8, 8), schema["$defs"]["aipp"]),
         (card.decode, schema["$defs"]["decode"]),
         (card.provenance, schema["$defs"]["provenance"]),
+        (BUILD, schema["$defs"]["build"]),
     ]
     for part, definition in pairs:
         assert is_dataclass(part)

@@ -202,6 +202,14 @@ def test_the_report_is_aligned_and_has_a_fix_below_each_problem() -> None:
     ]
 
 
+def test_the_report_fits_80_columns_but_for_fixes_which_stay_whole() -> None:
+    found = Finding("pyACL", FAULT, "word " * 30 + "end", "command " * 20)
+    lines = describe_diagnosis(example(found))
+    assert max(map(len, lines[:-1])) <= 80
+    assert {line[: len("  fault    pyACL  ")].strip() for line in lines[4:-1]} == {""}
+    assert lines[-1] == "           fix: " + "command " * 20
+
+
 def test_the_data_has_every_finding_and_the_verdict(tmp_path: Path) -> None:
     diagnosis = examine_machine(board_200dk(tmp_path), needs=["board"])
     report = diagnosis_to_dict(diagnosis)

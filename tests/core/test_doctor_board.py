@@ -252,7 +252,33 @@ def test_a_container_without_devices_is_told_the_options(tmp_path: Path) -> None
     write(tmp_path, "/.dockerenv")
     (tmp_path / "dev/davinci0").unlink()
     fix = fix_of(examine_machine(machine), "board", "device nodes")
-    assert fix == f"docker run --device {tmp_path}/dev/davinci0 ..."
+    assert fix == f"start the container with: --device {tmp_path}/dev/davinci0"
+
+
+def test_the_next_step_of_a_container_is_one_line_with_all_that_it_lacks(tmp_path: Path) -> None:
+    machine = container(tmp_path)
+    mount = "-v /usr/local/Ascend/driver/lib64:/usr/local/Ascend/driver/lib64:ro"
+    line = f"docker run --rm {mount} IMAGE atlas-hpe doctor --need board"
+    assert next_step(examine_machine(machine, needs=["board"])) == line
+    (tmp_path / "dev/davinci0").unlink()
+    node = f"--device {tmp_path}/dev/davinci0"
+    line = f"docker run --rm {mount} {node} IMAGE atlas-hpe doctor --need board"
+    assert next_step(examine_machine(machine, needs=["board"])) == line
+    assert next_step(examine_machine(machine)) == line
+
+
+@pytest.mark.parametrize("in_container", [False, True])
+def test_a_machine_without_anything_of_ascend_is_sent_to_the_board(
+    tmp_path: Path, in_container: bool
+) -> None:
+    machine = plain_machine(tmp_path)
+    if in_container:
+        write(tmp_path, "/.dockerenv")
+    diagnosis = examine_machine(machine, needs=["board"])
+    assert verdicts(diagnosis, "board")["device"] == MISSING
+    assert next_step(diagnosis) == "on the board: atlas-hpe doctor --need board"
+    write_driver(tmp_path)
+    assert "device" not in verdicts(examine_machine(machine, needs=["board"]), "board")
 
 
 def test_a_container_user_outside_the_group_is_told_the_option(tmp_path: Path) -> None:

@@ -102,12 +102,6 @@ def test_a_file_that_is_gone_may_not_be_used(tmp_path: Path) -> None:
     assert not plain_machine(tmp_path).may_use(tmp_path / "nothing")
 
 
-def test_available_memory_is_read_in_mebibytes(tmp_path: Path) -> None:
-    assert plain_machine(tmp_path).available_mb() == 5120
-    (tmp_path / "proc/meminfo").unlink()
-    assert replace(plain_machine(tmp_path), root=tmp_path / "other").available_mb() is None
-
-
 def test_this_machine_is_the_one_that_runs_the_tests() -> None:
     machine = this_machine()
     assert machine.python == sys.version_info[:3]

@@ -7,18 +7,29 @@ from pathlib import Path
 
 import pytest
 from doctor_machines import (
+    Programs,
     board_200dk,
     finding,
     fix_of,
     plain_machine,
     verdicts,
     write,
+    write_cann,
 )
 from example_cards import plain_card
 
 import om_files
 from atlas_hpe.card import BuildRecord, card_path_of, card_to_json
-from atlas_hpe.doctor import FAULT, OK, WARNING, Diagnosis, examine_machine, next_step, verdict_of
+from atlas_hpe.doctor import (
+    FAULT,
+    OK,
+    WARNING,
+    Diagnosis,
+    Outcome,
+    examine_machine,
+    next_step,
+    verdict_of,
+)
 from atlas_hpe.errors import InputError, ModelFileError, UsageError
 from atlas_hpe.files import sha256_of
 from atlas_hpe.om_file import read_om_summary
@@ -109,6 +120,20 @@ def test_the_chip_can_be_named_where_there_is_none(tmp_path: Path) -> None:
     assert verdicts(same, "model")["chip of the model"] == OK
     with pytest.raises(UsageError):
         examine_machine(machine, model=path, soc="Ascend31")
+
+
+def test_a_chip_that_is_named_goes_before_the_one_of_the_board(tmp_path: Path) -> None:
+    path = write_om(tmp_path, soc="Ascend310B4")
+    diagnosis = examine_machine(board_200dk(tmp_path), model=path, soc="Ascend310B4")
+    assert verdicts(diagnosis, "model")["chip of the model"] == OK
+
+
+def test_the_toolkit_of_a_laptop_says_nothing_of_the_board(tmp_path: Path) -> None:
+    write_cann(tmp_path, "toolkit", "5.0.4")
+    machine = plain_machine(tmp_path, run=Programs(atc=Outcome(0, "")))
+    diagnosis = examine_machine(machine, model=write_om(tmp_path, cann="6.0.1"))
+    found = finding(diagnosis, "model", "CANN of the model")
+    assert (found.verdict, found.text) == (OK, "nothing on this machine to hold it against")
 
 
 def test_what_no_source_rules_out_is_a_warning(tmp_path: Path) -> None:
@@ -212,6 +237,15 @@ def test_a_model_larger_than_the_memory_is_a_warning(tmp_path: Path) -> None:
     found = finding(diagnosis, "model", "room for the model")
     assert found.verdict == WARNING
     assert "6144 MB of the 5120 MB" in found.text
+
+
+def test_the_weights_of_a_model_take_room_too(tmp_path: Path) -> None:
+    path = tmp_path / "hand.om"
+    path.write_bytes(om_files.build_om([om_files.Model(weights=bytes(4 << 20))]))
+    machine = board_200dk(tmp_path)
+    write(tmp_path, "/proc/meminfo", "MemAvailable: 4096 kB\n")
+    found = finding(examine_machine(machine, model=path), "model", "room for the model")
+    assert (found.verdict, "4 MB of the 4 MB" in found.text) == (WARNING, True)
 
 
 def test_a_file_that_is_not_there_is_an_input_error(tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def test_chips_of_one_family_are_in_doubt() -> None:
         ("5.0.4.alpha005", "5.0.4.alpha002"),
         ("5.0.4", "5.1.RC1.alpha001"),
         ("6.0.RC1", "6.0.0.alpha003"),
+        ("5.0.4", "6.0.RC1"),  # 5.0.5, 5.1.RC1, 5.1.RC2, 6.0.RC1: the fourth after it
         (None, "5.0.4"),
         ("somewhere", "5.0.4"),
         ("5.0.4", "unknown"),
@@ -102,6 +103,9 @@ def test_a_file_from_long_ago_is_in_doubt() -> None:
     assert misfit is not None
     assert not misfit.fatal
     assert "4 releases" in misfit.why
+    misfit = find_misfit(summary(cann="5.0.4"), cann="6.0.0")
+    assert misfit is not None
+    assert "5 releases before the 6.0.0" in misfit.what
 
 
 def test_the_chip_comes_before_the_release() -> None:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Callable
 
 import pytest
+from example_cards import plain_card
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wire import field, graph, message, model, node, tensor
 
-from atlas_hpe.card import CARD_METADATA_KEY, TensorSpec, card_to_json, load_card
+from atlas_hpe.card import (
+    CARD_METADATA_KEY,
+    BuildRecord,
+    TensorSpec,
+    card_to_json,
+    load_card,
+)
 from atlas_hpe.errors import CardError, InputError, ModelFileError
+from atlas_hpe.files import sha256_of
 from atlas_hpe.onnx_file import OnnxSummary, read_onnx_summary
+from atlas_hpe.simulated_file import SIMULATED_WORDS
 from tiny_onnx import varint
 
 Write = Callable[[bytes], Path]
@@ -100,6 +110,22 @@ def test_a_model_cut_at_any_byte_is_refused_or_loses_trailing_fields_only(write:
 def test_a_file_that_is_no_model(write: Write, content: bytes) -> None:
     with pytest.raises(ModelFileError, match="not an ONNX model"):
         read_onnx_summary(write(content))
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"IMOD" + bytes((0, 1, 0, 0, 0, 0, 0, 32)) + bytes(300), "an .om"),
+        (b"PICO" + bytes(300), "an .om"),
+        (SIMULATED_WORDS + b"1\n" + bytes(300), "a simulated model"),
+    ],
+)
+def test_a_model_that_was_compiled_is_called_what_it_is(
+    write: Write, content: bytes, kind: str
+) -> None:
+    with pytest.raises(ModelFileError, match=f"this is {kind}") as caught:
+        read_onnx_summary(write(content))
+    assert caught.value.fix == "give the .onnx that it was made from"
 
 
 def test_a_model_needs_a_graph_and_an_opset(write: Write) -> None:
@@ -308,7 +334,7 @@ def test_a_compiled_model_without_a_card_is_told_where_to_put_it(tmp_path: Path)
     path.write_bytes(b"IMOD")
     with pytest.raises(CardError, match="the model has no card") as caught:
         load_card(path)
-    assert "as hand.om.json" in (caught.value.fix or "")
+    assert "keep hand.om.json" in (caught.value.fix or "")
 
 
 def test_a_card_in_another_encoding_is_refused(tmp_path: Path) -> None:
@@ -316,3 +342,17 @@ def test_a_card_in_another_encoding_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe{\0}\0")
     with pytest.raises(CardError, match="not UTF-8"):
         load_card(tmp_path / "hand.om")
+
+
+def test_the_card_of_another_compilation_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "hand.om"
+    path.write_bytes(b"IMOD")
+    build = BuildRecord("atc", False, {}, "22", sha256_of(path), 1.5, None, "here")
+    plain = plain_card()
+    card = replace(plain, provenance=replace(plain.provenance, build=build))
+    (tmp_path / "hand.om.json").write_text(card_to_json(card), encoding="utf-8")
+    assert load_card(path) == card
+    path.write_bytes(b"IMOD, for other pictures")
+    with pytest.raises(CardError, match="another file") as caught:
+        load_card(path)
+    assert "hand.om" in (caught.value.why or "")

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from parity_cases import CARD, FACTS, Outputs, answers, change, give, joints_of, sample
 
 from atlas_hpe.aipp import aipp_buffer, aipp_input_shape, bgr_to_nv12
-from atlas_hpe.card import AippInput, DecodeSpec, ModelCard, TensorSpec
-from atlas_hpe.errors import CheckFailedError, InputError
+from atlas_hpe.card import AippInput, DecodeSpec, ModelCard, PreprocessSpec, TensorSpec
+from atlas_hpe.errors import CardError, CheckFailedError, InputError, UsageError
 from atlas_hpe.parity import (
     TOLERANCES,
     Answer,
@@ -166,31 +166,38 @@ def test_a_model_that_takes_halves_gets_what_was_recorded_as_halves(bundle: Path
         np.testing.assert_array_equal(fed["y"], answer.outputs["y"].astype(np.float16))
 
 
-def aipp_card(aipp: AippInput) -> ModelCard:
+def aipp_card(aipp: AippInput, colour: str = "rgb") -> ModelCard:
     """The model's card at the size of the recorded pictures."""
-    size = {"width_px": 16, "height_px": 16, "where": "aipp", "aipp": aipp}
-    return replace(CARD, preprocess=replace(CARD.preprocess, **size))
+    channels = 1 if colour == "gray" else 3
+    preprocess = PreprocessSpec(
+        *(16, 16, colour, "letterbox", (0.0,) * channels, (255.0,) * channels),
+        where="aipp",
+        aipp=aipp,
+    )
+    return replace(CARD, preprocess=preprocess)
 
 
 @pytest.mark.parametrize(
-    ("aipp", "limit"),
+    ("aipp", "colour", "limit"),
     [
-        (AippInput("nv21", 16, 16, "bt709-wide"), "aipp"),
-        (AippInput("bgr", 16, 16), "half"),
-        (AippInput("xrgb", 32, 24, crop=(4, 2, 16, 16)), "half"),
-        (AippInput("rgb", 14, 12, padding=(1, 1, 2, 2)), "aipp"),
+        (AippInput("nv21", 16, 16, "bt709-wide"), "rgb", "aipp"),
+        (AippInput("bgr", 16, 16), "rgb", "half"),
+        (AippInput("xrgb", 32, 24, crop=(4, 2, 16, 16)), "rgb", "half"),
+        (AippInput("rgb", 14, 12, padding=(1, 1, 2, 2)), "rgb", "aipp"),
+        (AippInput("rgb", 16, 16), "gray", "aipp"),
+        (AippInput("gray", 16, 16), "gray", "half"),
     ],
 )
 @pytest.mark.parametrize("batch", [1, -1])
 def test_a_card_says_in_which_form_the_picture_is_fed(
-    bundle: Path, aipp: AippInput, limit: str, batch: int
+    bundle: Path, aipp: AippInput, colour: str, limit: str, batch: int
 ) -> None:
     wanted = iter(answers(3))
     shape = (batch, *aipp_input_shape(aipp)[1:])
     session = FakeSession(
         lambda _feeds: next(wanted).outputs, "acl", (TensorSpec("picture", shape, "uint8"),)
     )
-    card = aipp_card(aipp)
+    card = aipp_card(aipp, colour)
     report = replay_bundle(bundle, session, model="net.om", card=card, decode_joints=joints_of)
     assert report.passed
     for answer, fed in zip(answers(3), session.fed):
@@ -208,6 +215,28 @@ def test_a_card_that_does_not_fit_the_model_is_told(bundle: Path) -> None:
         replay_bundle(bundle, session, model="net.om", card=card)
     assert "needs its card" in str(caught.value.fix)
     assert session.fed == []
+
+
+@pytest.mark.parametrize(
+    "aipp",
+    [
+        AippInput("nv12", 15, 16, "bt601-narrow", padding=(1, 0, 0, 0)),
+        AippInput("rgb", 20, 20, crop=(8, 0, 16, 16)),
+    ],
+)
+def test_a_card_whose_aipp_can_not_be_is_told(bundle: Path, aipp: AippInput) -> None:
+    session = FakeSession(give, inputs=(TensorSpec("y", aipp_input_shape(aipp), "uint8"),))
+    with pytest.raises(CardError, match="AIPP is not possible"):
+        replay_bundle(bundle, session, model="net.om", card=aipp_card(aipp))
+    assert session.fed == []
+
+
+def test_pictures_of_another_size_than_the_cards_are_told(bundle: Path) -> None:
+    card = aipp_card(AippInput("rgb", 8, 8))
+    card = replace(card, preprocess=replace(card.preprocess, width_px=8, height_px=8))
+    session = FakeSession(give, inputs=(TensorSpec("y", (1, 8, 8, 3), "uint8"),))
+    with pytest.raises(UsageError, match="they make 8x8 px, the picture has 16x16"):
+        replay_bundle(bundle, session, model="net.om", card=card)
 
 
 def test_a_uint8_input_that_was_recorded_is_fed_as_it_is(tmp_path: Path) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Optional, Sequence, Set, Union
+from typing import Callable, Optional, Sequence, Set, Union
 
 import numpy as np
 import pytest
@@ -13,7 +14,8 @@ import pytest
 import tiny_onnx
 from atlas_hpe.card import CARD_METADATA_KEY, ModelCard, PreprocessSpec, card_to_json
 from atlas_hpe.onnx_file import read_onnx_summary
-from atlas_hpe_export.convert import AtcCommand, ConvertOptions, build_command
+from atlas_hpe.outfile import AtomicFile
+from atlas_hpe_export.convert import AtcCommand, ConvertOptions, build_command, publish
 from standin_tools import install_atc
 
 SIZE_PX = 16
@@ -92,6 +94,34 @@ def make_workshop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(folder / "tmp"))
     monkeypatch.setenv("STANDIN_ATC_RECORD", str(folder / "runs"))
     write_model(Path("hand.onnx"))
+
+
+def write_version(home: Path, version: str) -> None:
+    """Let the toolkit at ``home`` be of a release."""
+    (home / "x86_64-linux").mkdir()
+    (home / "x86_64-linux/ascend_toolkit_install.info").write_text(f"version={version}\n")
+
+
+def stop_at_card(
+    monkeypatch: pytest.MonkeyPatch, step: str, look: Callable[[], object] = lambda: None
+) -> None:
+    """Let a step of writing the card fail, ``flush`` or ``publish``, after a look around."""
+
+    class Stopped(AtomicFile):
+        def flush(self) -> None:
+            self._stop("flush")
+            super().flush()
+
+        def publish(self) -> None:
+            self._stop("publish")
+            super().publish()
+
+        def _stop(self, at: str) -> None:
+            if (self.temporary.suffix, at) == (".json", step):
+                look()
+                raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(publish, "AtomicFile", Stopped)
 
 
 def runs(folder: Path) -> int:

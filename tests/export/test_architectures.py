@@ -10,6 +10,7 @@ torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
+from batch_checks import find_batch_fault  # noqa: E402
 from frontend_checks import capture_with, find_difference, input_names  # noqa: E402
 from toy_architectures import ARCHITECTURES, build_architecture, draw_inputs  # noqa: E402
 
@@ -19,6 +20,17 @@ from atlas_hpe_export.check.finding import BLOCKER  # noqa: E402
 from atlas_hpe_export.fit import fit_to_board  # noqa: E402
 from atlas_hpe_export.frontends import FRONTENDS  # noqa: E402
 from atlas_hpe_export.frontends.outputs import flatten_outputs  # noqa: E402
+
+#: Why these hold for one batch only.
+KEEPS_ITS_BATCH = {
+    "camera-geometry": "rows of zeros are put together with computed ones: a Concat with constants",
+    "feature-pyramid": "a Resize with sizes, and the batch is among them",
+    "graph-convolution": "an Einsum makes one matrix of all pictures",
+    "pyramid-pooling": "a Resize with sizes, and the batch is among them",
+    "rexnet": "channels are written into zeros: a Concat with constants",
+    "spatial-transformer": "GridSample reads from one table of pixels",
+    "vision-transformer": "the class token is a Concat with a constant",
+}
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -36,6 +48,8 @@ def test_a_network_becomes_a_graph_that_the_board_takes(name: str, frontend: str
     fitted = replace(captured, model=model)
     assert find_difference(network, fitted, inputs) is None
     assert find_difference(network, fitted, draw_inputs(name, seed=1)) is None
+    fault = find_batch_fault(model)
+    assert (fault is not None) == (name in KEEPS_ITS_BATCH), fault
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

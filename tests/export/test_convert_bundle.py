@@ -72,6 +72,10 @@ def test_the_folder_holds_all_that_another_machine_needs(tmp_path: Path) -> None
         assert part in str(error)
 
 
+def test_the_command_to_type_takes_any_file_name() -> None:
+    assert "type: sh 'my hand.convert'/convert.sh," in str(hand_over(out="my hand.om"))
+
+
 def test_its_card_is_that_of_the_model_to_be(tmp_path: Path) -> None:
     hand_over(ConvertOptions(aipp=AippRequest("nv12")))
     card = load_card(tmp_path / "hand.convert/hand.om.json")
@@ -106,8 +110,10 @@ def test_a_model_that_was_compiled_in_there_is_not_removed(tmp_path: Path) -> No
         compile_om("model.onnx", "hand.om")
     assert "hand.om" in str(caught.value.why)
     assert compiled.read_bytes() == b"IMOD"
+    (tmp_path / "hand.convert/convert.sh").write_text("old")
     hand_over(force=True)
-    assert not compiled.exists()
+    assert compiled.read_bytes() == b"IMOD"
+    assert (tmp_path / "hand.convert/convert.sh").read_text() != "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hand.convert", "model.onnx"]
 
 
@@ -116,7 +122,7 @@ def test_a_folder_that_can_not_be_written_is_one_clear_error(tmp_path: Path) -> 
     with pytest.raises(OutputError):
         compile_om("model.onnx", "missing/hand.om")
     (tmp_path / "hand.convert").write_text("a file of that name")
-    with pytest.raises(OutputError, match="holds other files"):
+    with pytest.raises(OutputError, match="is a file"):
         compile_om("model.onnx", "hand.om")
     assert (tmp_path / "hand.convert").read_text() == "a file of that name"
 

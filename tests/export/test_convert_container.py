@@ -9,7 +9,7 @@ from typing import Dict
 import pytest
 from convert_files import left_behind, make_workshop
 
-from atlas_hpe.errors import DeviceError
+from atlas_hpe.errors import DeviceError, UsageError
 from atlas_hpe_export.convert import AippRequest, ConvertOptions, compile_om
 from standin_tools import docker_runs, install_docker
 
@@ -49,12 +49,24 @@ def test_a_container_is_ended_with_the_conversion(
     assert left_behind(workshop) == {"hand.om.log"}
 
 
+def test_a_second_interruption_does_not_reach_what_removes_the_container(workshop: Path) -> None:
+    """The terminal sends it to every process of its session."""
+    docker, real = workshop / "docker/docker", workshop / "docker/docker.real"
+    docker.rename(real)
+    docker.write_text(
+        f'#!/bin/sh\n[ "$1" != rm ] || cut -d" " -f6 /proc/$$/stat >"{workshop}/session"\n'
+        f'exec {real} "$@"\n'
+    )
+    docker.chmod(0o755)
+    compile_om("hand.onnx", docker="cann:5.1")
+    assert int((workshop / "session").read_text()) != os.getsid(0)
+
+
 @pytest.mark.parametrize(
     ("image", "environ", "message"),
     [
         ("other", {}, "not on this machine"),
         ("cann:5.1", {"STANDIN_DOCKER_DOWN": "1"}, "does not answer"),
-        ("--privileged", {}, "no name of an image"),
     ],
 )
 def test_a_container_that_can_not_be_had_is_explained(
@@ -69,8 +81,15 @@ def test_a_container_that_can_not_be_had_is_explained(
     with pytest.raises(DeviceError, match=message):
         compile_om("hand.onnx", docker=image)
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(DeviceError, match=r"no Docker|no name"):
+    with pytest.raises(DeviceError, match="no Docker"):
         compile_om("hand.onnx", docker=image)
+
+
+@pytest.mark.parametrize("image", ["", "--privileged"])
+def test_what_can_not_be_an_image_is_a_mistake_of_the_user(image: str, workshop: Path) -> None:
+    with pytest.raises(UsageError, match="no name of an image"):
+        compile_om("hand.onnx", docker=image)
+    assert left_behind(workshop) == set()
 
 
 def test_a_container_that_does_not_start_is_not_a_failure_of_atc(workshop: Path) -> None:

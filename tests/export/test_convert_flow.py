@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -9,13 +10,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Callable, List, Set
+from typing import List
 
 import pytest
-from convert_files import left_behind, make_workshop, runs, write_model
+from convert_files import left_behind, make_workshop, runs, write_model, write_version
 
 from atlas_hpe.card import load_card
-from atlas_hpe.errors import DeviceError, OutputError, UsageError
+from atlas_hpe.errors import CardError, DeviceError, OutputError, UsageError
 from atlas_hpe.files import sha256_of
 from atlas_hpe.om_file import read_om_summary
 from atlas_hpe_export.convert import (
@@ -23,9 +24,9 @@ from atlas_hpe_export.convert import (
     ConvertOptions,
     compile_om,
     describe_convert,
-    publish,
 )
 from atlas_hpe_export.convert import convert as flow
+from atlas_hpe_export.convert.log import open_log
 
 NV12 = ConvertOptions(aipp=AippRequest("nv12"))
 
@@ -75,11 +76,6 @@ def test_a_picture_that_would_be_normalised_twice_is_refused() -> None:
         compile_om("hand.onnx", options=NV12)
 
 
-def write_version(home: Path, version: str) -> None:
-    (home / "x86_64-linux").mkdir()
-    (home / "x86_64-linux/ascend_toolkit_install.info").write_text(f"version={version}\n")
-
-
 def test_a_flag_that_this_release_does_not_have_is_refused(workshop: Path) -> None:
     write_version(workshop, "5.0.4.alpha002")
     with pytest.raises(UsageError, match=r"CANN 5\.0\.4\.alpha002 does not know"):
@@ -100,61 +96,16 @@ def test_the_newer_naming_is_understood(monkeypatch: pytest.MonkeyPatch) -> None
     assert read_om_summary("hand.om").models
 
 
-def test_what_is_there_already_is_not_made_again(workshop: Path) -> None:
-    compile_om("hand.onnx", options=NV12)
-    written = Path("hand.om").stat().st_mtime_ns
-    report = compile_om("hand.onnx", options=NV12)
-    assert (report.state, report.cached) == ("up to date", True)
-    assert (Path("hand.om").stat().st_mtime_ns, runs(workshop)) == (written, 1)
-
-
-def test_a_card_of_that_name_is_not_replaced_unasked(workshop: Path) -> None:
-    Path("hand.om.json").write_text("notes")
-    with pytest.raises(OutputError, match="exists already"):
-        compile_om("hand.onnx")
-    assert (Path("hand.om.json").read_text(), runs(workshop)) == ("notes", 0)
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda: Path("hand.om").write_bytes(Path("hand.om").read_bytes()[:-1] + b"x"),
-        lambda: Path("hand.om.json").unlink(),
-        lambda: Path("hand.om.json").write_text("{"),
-        lambda: Path("hand.om.json").write_text(
-            Path("hand.om.json").read_text().replace('"tiny hand"', '"another"')
-        ),
-        lambda: write_model(Path("hand.onnx"), opset=12),
-        lambda: write_version(Path(".."), "5.0.4"),
-    ],
-    ids=["the model", "no card", "a damaged card", "the card", "the graph", "the compiler"],
-)
-def test_an_output_that_was_changed_is_not_taken_for_current(
-    change: Callable[[], object], workshop: Path
-) -> None:
-    compile_om("hand.onnx")
-    change()
-    with pytest.raises(OutputError, match="exists already"):
-        compile_om("hand.onnx")
-    assert runs(workshop) == 1  # refused before the work
-
-
-def test_another_request_does_not_replace_an_output_unasked(workshop: Path) -> None:
-    compile_om("hand.onnx", options=ConvertOptions(keep_dtype=("conv_1",)))
-    before = Path("hand.om").read_bytes()
-    other = ConvertOptions(keep_dtype=("relu_1",))
-    with pytest.raises(OutputError, match="exists already"):
-        compile_om("hand.onnx", options=other)
-    assert (Path("hand.om").read_bytes(), runs(workshop)) == (before, 1)
-    assert compile_om("hand.onnx", options=other, force=True).state == "compiled"
-    assert load_card("hand.om").provenance.build is not None
-
-
 def test_a_model_without_a_card_has_its_record_beside_it(workshop: Path) -> None:
     write_model(Path("hand.onnx"), card=None)
     report = compile_om("hand.onnx")
     assert report.card is None
     assert left_behind(workshop) == {"hand.om", "hand.om.build.json", "hand.om.log"}
+    found = json.loads(Path("hand.om.build.json").read_text())
+    assert found["atc_command"] == report.command
+    assert found["build"]["om_sha256"] == sha256_of("hand.om")
+    with pytest.raises(CardError, match="no card"):
+        load_card("hand.om")
     assert compile_om("hand.onnx").state == "up to date"
     assert "card      none" in "\n".join(describe_convert(report))
 
@@ -167,13 +118,17 @@ def test_the_cache_saves_a_compilation_under_another_name(workshop: Path) -> Non
     assert "ATC run success" in Path("two.om.log").read_text()
     assert load_card("two.om").graphs[0].file == "two.om"
     assert compile_om("hand.onnx", "two.om", force=True).state == "compiled"
+    assert Path("two.om.log").read_text().count("ATC run success") == 1
     assert runs(workshop) == 2
 
 
 def test_what_goes_by_a_folder_is_not_kept(workshop: Path) -> None:
     options = ConvertOptions(extra=("--mdl_bank_path=/banks",))
     compile_om("hand.onnx", "one.om", options=options)
-    assert compile_om("hand.onnx", "two.om", options=options).state == "compiled"
+    shown: List[str] = []
+    again = compile_om("hand.onnx", "two.om", options=options, show=shown.append)
+    assert again.state == "compiled"
+    assert shown[0].startswith("the compiled model is not kept: --mdl_bank_path goes by a folder")
 
 
 @pytest.mark.parametrize(
@@ -259,33 +214,24 @@ def test_an_interruption_ends_everything_and_leaves_nothing(
         os.kill(int((workshop / "child").read_text()), 0)
 
 
-def test_a_card_that_can_not_be_written_takes_the_model_with_it(
-    workshop: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*arguments: object, **more: object) -> None:
-        raise OutputError("no space left")
+def test_two_conversions_do_not_write_one_model_at_once(workshop: Path) -> None:
+    with open_log(Path("hand.om")) as log:
+        log.write(b"the other's")
+        log.flush()
+        with pytest.raises(OutputError, match="another conversion"):
+            compile_om("hand.onnx")
+        assert Path("hand.om.log").read_bytes() == b"the other's"
+    assert (runs(workshop), compile_om("hand.onnx").state) == (0, "compiled")
 
-    monkeypatch.setattr(publish, "write_record", full)
-    with pytest.raises(OutputError, match="no space left"):
-        compile_om("hand.onnx")
+
+def test_a_viewer_that_went_away_is_not_a_fault_of_the_log(workshop: Path) -> None:
+    def gone(line: str) -> None:
+        if "ATC" in line:
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        compile_om("hand.onnx", show=gone)
     assert left_behind(workshop) == {"hand.om.log"}
-
-
-def test_the_old_card_is_gone_before_the_new_model_is_there(
-    workshop: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A machine that stops between the two leaves an .om without a card."""
-    compile_om("hand.onnx")
-    seen: List[Set[str]] = []
-
-    def look(*arguments: object, **more: object) -> None:
-        seen.append(left_behind(workshop))
-        raise OutputError("the machine stops")
-
-    monkeypatch.setattr(publish, "write_record", look)
-    with pytest.raises(OutputError):
-        compile_om("hand.onnx", options=NV12, force=True)
-    assert seen == [{"hand.om", "hand.om.log"}]
 
 
 def test_a_full_temporary_folder_is_one_clear_error(

@@ -12,7 +12,7 @@ from typing import Callable, List, Tuple
 
 import pytest
 
-from atlas_hpe.errors import DeviceError
+from atlas_hpe.errors import DeviceError, OutputError
 from atlas_hpe_export.convert.atc import process
 from atlas_hpe_export.convert.atc.process import ProcessResult, run_logged
 
@@ -221,7 +221,9 @@ def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_log_that_can_not_be_written_ends_the_program(tmp_path: Path) -> None:
     code = "import time; print('x' * 100000, flush=True); time.sleep(60)"
     started = time.monotonic()
-    with Path("/dev/full").open("wb", buffering=0) as log, pytest.raises(OSError, match="space"):
+    with Path("/dev/full").open("wb", buffering=0) as log, pytest.raises(
+        OutputError, match="space"
+    ):
         run_logged(
             [sys.executable, "-c", code],
             folder=tmp_path,

@@ -1,24 +1,17 @@
-"""What lies beside a compiled model: a card that says what was built, or the record alone."""
+"""What the card of a compiled model says was built, and how."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Optional
 
 import pytest
 
-from atlas_hpe.card import BuildRecord, ModelCard, PreprocessSpec, load_card
-from atlas_hpe.errors import CardError, OutputError
+from atlas_hpe.card import BuildRecord, ModelCard, PreprocessSpec
+from atlas_hpe_export.convert import AtcCommand
 from atlas_hpe_export.convert.record import (
-    build_path_of,
     built_card,
-    check_record_path,
-    host_name,
     input_shapes_of,
-    options_of,
-    write_record,
 )
 from tiny_onnx import hand_card
 
@@ -31,22 +24,12 @@ def make_card() -> ModelCard:
 
 
 def make_record(*flags: str) -> BuildRecord:
-    options = options_of(("--framework=5", "--soc_version=Ascend310", *flags))
+    options = AtcCommand(("--framework=5", "--soc_version=Ascend310", *flags)).values
     return BuildRecord("atc 5.0.4", False, options, "a", "b", 2.5, 900.0, "x86_64 Linux")
 
 
 def build(*flags: str, card: Optional[ModelCard] = None) -> ModelCard:
     return built_card(card or make_card(), make_record(*flags), "hand.om", COMMAND)
-
-
-def test_flags_are_read_as_atc_reads_them() -> None:
-    flags = ("--soc_version=Ascend310", "--log=info", "--log=error", "--a=b=c", "--help")
-    assert options_of(flags) == {
-        "soc_version": "Ascend310",
-        "log": "error",
-        "a": "b=c",
-        "help": "true",
-    }
 
 
 def test_shapes_are_read_as_atc_reads_them() -> None:
@@ -114,54 +97,3 @@ def test_a_picture_for_aipp_keeps_its_own_shape_but_for_the_batch() -> None:
     assert build("--input_shape=image:4,3,16,16", card=card).graphs[0].inputs[0].shape == (
         *(4, 24, 16, 1),
     )
-
-
-def test_the_card_beside_the_model_is_found(tmp_path: Path) -> None:
-    om = tmp_path / "hand.om"
-    card = build()
-    assert write_record(om, make_record(), card, COMMAND) == tmp_path / "hand.om.json"
-    assert load_card(om) == card
-
-
-def test_without_a_card_the_record_is_kept_and_is_taken_for_no_card(tmp_path: Path) -> None:
-    om = tmp_path / "hand.om"
-    om.write_bytes(b"IMOD")
-    path = write_record(om, make_record(), None, ("atc", "--model=my hand.onnx"))
-    assert path == build_path_of(om) == tmp_path / "hand.om.build.json"
-    found = json.loads(path.read_text())
-    assert found["atc_command"] == "atc '--model=my hand.onnx'"
-    assert found["build"]["compiler"] == "atc 5.0.4"
-    with pytest.raises(CardError, match="no card"):
-        load_card(om)
-
-
-@pytest.mark.parametrize("first_has_card", [True, False])
-def test_what_an_earlier_model_left_does_not_pass_for_this_one_s(
-    tmp_path: Path, first_has_card: bool
-) -> None:
-    om = tmp_path / "hand.om"
-    om.write_bytes(b"IMOD")
-    first, second = (build(), None) if first_has_card else (None, build())
-    write_record(om, make_record(), first)
-    if first_has_card:
-        with pytest.raises(OutputError, match="exists"):
-            check_record_path(om, second, force=False)
-    else:
-        check_record_path(om, second, force=False)
-    write_record(om, make_record(), second, force=True)
-    names = {path.name for path in tmp_path.iterdir()} - {"hand.om"}
-    assert names == ({"hand.om.build.json"} if first_has_card else {"hand.om.json"})
-
-
-def test_a_record_that_exists_is_kept_unless_forced(tmp_path: Path) -> None:
-    om = tmp_path / "hand.om"
-    write_record(om, make_record(), build())
-    before = (tmp_path / "hand.om.json").read_bytes()
-    for card in (build("--log=info"), None):
-        with pytest.raises(OutputError, match="exists"):
-            write_record(om, make_record(), card)
-    assert (tmp_path / "hand.om.json").read_bytes() == before
-
-
-def test_the_host_has_a_name() -> None:
-    assert host_name()

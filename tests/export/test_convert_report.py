@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from convert_files import CARD, write_model
 
+from atlas_hpe.card import BuildRecord
 from atlas_hpe.errors import UsageError
 from atlas_hpe_export.convert import ConvertReport, convert_to_dict, describe_convert, newest_model
 
@@ -33,7 +34,24 @@ def test_a_folder_without_a_model_says_how_to_get_one(tmp_path: Path) -> None:
 
 
 def make_report(state: str) -> ConvertReport:
-    return ConvertReport(Path("x.om"), None, "Ascend310", state, "atc", "atc of CANN 5", 10, 1.0)
+    command = None if state == "simulated" else "atc"
+    return ConvertReport(Path("x.om"), None, "Ascend310", state, command, "atc of CANN 5", 10, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "words"),
+    [
+        ("dynamic_batch_size", "1,2,4", "batches 1, 2, 4"),
+        ("dynamic_image_size", "16,32;64,64", "image sizes (h x w) 16x32, 64x64"),
+        ("dynamic_dims", "1,16;4,32", "sizes of the open axes 1x16, 4x32"),
+    ],
+)
+def test_sizes_that_can_be_chosen_are_listed(flag: str, value: str, words: str) -> None:
+    build = BuildRecord("atc", False, {flag: value}, "a", "b", 1.0, None, "host")
+    card = replace(CARD, provenance=replace(CARD.provenance, build=build))
+    lines = describe_convert(replace(make_report("compiled"), card=card))
+    assert f"  profiles  {words}: chosen at run time" in lines[-1]
+    assert not any("profiles" in line for line in describe_convert(make_report("compiled")))
 
 
 def test_the_report_can_be_written_as_json() -> None:

@@ -9,13 +9,20 @@ from typing import Any, Optional
 
 import numpy as np
 import pytest
+from convert_files import stop_at_card
 
 import tiny_onnx
 from atlas_hpe.aipp import AippSpec, DynamicAipp, aipp_spec, choose_aipp_input
 from atlas_hpe.card import card_path_of, load_card
 from atlas_hpe.errors import AtlasHpeError, InputError, ModelFileError, OutputError, UsageError
 from atlas_hpe.onnx_file import read_onnx_summary
-from atlas_hpe_export.convert import AippRequest, ConvertOptions, ConvertReport, compile_om
+from atlas_hpe_export.convert import (
+    AippRequest,
+    ConvertOptions,
+    ConvertReport,
+    compile_om,
+    describe_convert,
+)
 from atlas_hpe_export.convert.request.command import AtcCommand
 from atlas_hpe_export.convert.simulate import Simulation, simulated_model
 from atlas_hpe_runtime import open_session
@@ -154,6 +161,21 @@ def test_an_output_type_of_one_node_is_that_of_its_output(tmp_path: Path) -> Non
     assert "'c:0'" in str(caught.value.why)
 
 
+@pytest.mark.parametrize(
+    ("flag", "why"),
+    [
+        ("--input_shape=image:1,x", "'image:1,x' is no NAME:SIZE,SIZE,..."),
+        ("--dynamic_batch_size=a,b", "'a,b' is no list of whole numbers with commas between"),
+        ("--dynamic_image_size=64;128", "'64' is no HEIGHT,WIDTH"),
+        ("--dynamic_dims=1;1.5", "'1.5' is no list of whole numbers with commas between"),
+    ],
+)
+def test_numbers_that_are_none_are_told(model: Path, flag: str, why: str) -> None:
+    with pytest.raises(UsageError, match="does not take") as caught:
+        read(model, flag)
+    assert caught.value.why == why
+
+
 @pytest.mark.parametrize("form", ["nv12", "nv21", "rgb", "bgr", "xrgb"])
 def test_aipp_is_what_the_card_asks_for(model: Path, form: str) -> None:
     found = made_by(model, aipp=AippRequest(form))
@@ -258,14 +280,32 @@ def test_an_output_that_exists_is_kept_unless_forced(model: Path) -> None:
     assert load_card(path).provenance.precision == "float32"
 
 
-def test_a_record_that_can_not_be_written_leaves_no_model(
+def test_a_card_that_can_not_be_written_leaves_no_simulated_model(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise OutputError("the disk is full")
+    stop_at_card(monkeypatch, "publish")
+    with pytest.raises(OutputError, match="can't be written"):
+        simulate(model)
+    assert [item.name for item in model.parent.iterdir()] == ["hand.onnx"]
 
-    monkeypatch.setattr("atlas_hpe_export.convert.simulate.write_record", refuse)
-    with pytest.raises(OutputError, match="full"):
+
+def test_a_second_run_says_that_it_is_up_to_date_and_simulated(model: Path) -> None:
+    written = simulate(model, precision="mixed").path.stat().st_mtime_ns
+    report = simulate(model, precision="mixed")
+    assert (report.state, report.simulated, report.log) == ("up to date", True, None)
+    assert report.path.stat().st_mtime_ns == written
+    assert len(report.warnings) == 1
+    assert "up to date, simulated" in describe_convert(report)[0]
+    assert simulate(model, precision="mixed", force=True).state == "simulated"
+
+
+def test_a_graph_that_changes_while_it_is_read_is_refused(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "atlas_hpe_export.convert.simulate.read_bytes", lambda path: tiny_onnx.hand_model(32)
+    )
+    with pytest.raises(InputError, match="changed while"):
         simulate(model)
     assert [item.name for item in model.parent.iterdir()] == ["hand.onnx"]
 

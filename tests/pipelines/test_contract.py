@@ -14,6 +14,7 @@ from atlas_hpe.aipp import card_with_aipp, choose_aipp_input
 from atlas_hpe.card import (
     CARD_METADATA_KEY,
     AippInput,
+    BuildRecord,
     DecodeSpec,
     ModelCard,
     TensorSpec,
@@ -41,6 +42,7 @@ def test_a_card_that_fits_passes(card: ModelCard) -> None:
     check_contract(card, [replace(IMAGE, shape=(-1, 3, 16, 16))], OUTPUTS)
 
 
+BUILD = BuildRecord("atc 5", False, {}, "11", "22", 1.0, None, "here")
 NV12 = TensorSpec("image", (1, 24, 16, 1), "uint8", "NHWC")
 
 
@@ -70,6 +72,14 @@ def test_another_picture_is_refused(card: ModelCard, found: TensorSpec) -> None:
     made = card_with_aipp(card, choose_aipp_input(card.preprocess, "nv12"))
     with pytest.raises(CardError, match="needs one input 'image' uint8 1x24x16x1"):
         check_contract(made, [found], OUTPUTS)
+
+
+def test_what_was_compiled_is_converted_again(card: ModelCard) -> None:
+    for build, fix in ((None, "export the model again"), (BUILD, "convert the model again")):
+        made = replace(card, provenance=replace(card.provenance, build=build))
+        with pytest.raises(CardError) as caught:
+            check_contract(made, [NV12], OUTPUTS)
+        assert caught.value.fix == fix
 
 
 def test_a_card_whose_aipp_can_not_be_is_refused(card: ModelCard) -> None:

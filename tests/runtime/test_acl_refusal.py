@@ -89,8 +89,25 @@ def test_a_model_of_a_newer_cann_is_called_that(open_refused: OpenRefused) -> No
 def test_a_doubt_stands_beside_the_code(open_refused: OpenRefused) -> None:
     error = open_refused(om_content("Ascend310B1"), soc="Ascend310B4")
     assert "failed" in error.what
-    assert str(CODE) in str(error.why)
-    assert "made for Ascend310B1, this device is Ascend310B4" in str(error.why)
+    assert str(error.why) == (
+        f"code {CODE}: the model can't be loaded; the model is made for Ascend310B1, this device "
+        "is Ascend310B4: no source says that chips of one family take each other's .om"
+    )
+    assert str(error.fix).endswith("--soc Ascend310B4")
+
+
+def test_a_damage_without_a_fix_leaves_the_one_of_the_device(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(content: bytes) -> None:
+        raise ModelFileError("it is damaged")
+
+    monkeypatch.setattr("atlas_hpe.om_file.parse_om", refuse)
+    error = DeviceError("no", where="here", why="code 7", fix="as the device says")
+    told = explain_refusal(refusing_gate(), b"IMOD", error)
+    assert isinstance(told, DeviceError)
+    assert (told.what, told.where) == ("no", "here")
+    assert (told.why, told.fix) == ("code 7; it is damaged", "as the device says")
 
 
 @pytest.mark.parametrize("soc", [None, "", 7])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Tuple
 
 import numpy as np
 import pytest
@@ -41,6 +42,14 @@ def test_channels_are_last_where_the_card_says_so() -> None:
     card = tiny_onnx.hand_card(replace(PREPROCESS, layout="NHWC"), {"joints": (1, 21, 2)})
     feeds, _ = make_feeds([replace(IMAGE, shape=(1, 4, 6, 3))], card, None)
     assert feeds["image"][..., 0].max() > 60 > 32 > feeds["image"][..., 2].max()
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+@pytest.mark.parametrize("shape", [(1, 4, 6, 4), (36,)])
+def test_the_card_of_another_model_is_refused(shape: Tuple[int, ...], layout: str) -> None:
+    card = tiny_onnx.hand_card(replace(PREPROCESS, layout=layout), {"joints": (1, 21, 2)})
+    with pytest.raises(UsageError, match="does not fit"):
+        make_feeds([replace(IMAGE, dtype="uint8", shape=shape)], card, None)
 
 
 @pytest.mark.parametrize("where", ["graph", "aipp"])

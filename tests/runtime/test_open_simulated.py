@@ -10,12 +10,11 @@ import pytest
 from acl_board import negation, random_array
 from simulated import fresh
 
-from atlas_hpe.doctor.model import _SIMULATED_WORDS
 from atlas_hpe.errors import ModelFileError
+from atlas_hpe.simulated_file import is_simulated_file, is_simulated_name
 from atlas_hpe_runtime import Session, open_session
 from atlas_hpe_runtime.acl.api import Acl
 from atlas_hpe_runtime.backends import simulator
-from atlas_hpe_runtime.simulated_file import SIMULATED_WORDS, is_simulated_name
 from atlas_hpe_runtime.simulator.child import LEDGERS
 from atlas_hpe_runtime.simulator.install import install, uninstall
 from atlas_hpe_runtime.simulator.model_file import MARKER, write_simulated_model
@@ -101,9 +100,11 @@ def test_onnxruntime_refuses_it_by_name(simulated: Path) -> None:
         open_session(simulated, backend="onnxruntime")
 
 
-def test_the_words_that_mark_it_are_known_to_all_who_look_for_them(simulated: Path) -> None:
-    assert _SIMULATED_WORDS == SIMULATED_WORDS  # the core imports nothing of the runtime
-    assert simulated.read_bytes().startswith(SIMULATED_WORDS)
+def test_it_is_known_by_its_content(simulated: Path) -> None:
+    assert is_simulated_file(simulated)
+    for content in (simulated.read_bytes()[1:], simulated.read_bytes()[:20], b""):
+        simulated.write_bytes(content)
+        assert not is_simulated_file(simulated)
 
 
 def test_a_real_om_with_the_name_of_a_simulated_one_is_refused(simulated: Path) -> None:

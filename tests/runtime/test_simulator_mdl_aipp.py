@@ -267,7 +267,7 @@ def test_the_settings_lie_in_memory_as_documented() -> None:
     assert mdl.set_aipp_scf_params(handle, 0, 1, 2, 3, 4, 0) == 0
     assert mdl.set_aipp_crop_params(handle, 1, 5, 6, 7, 8, 0) == 0
     assert mdl.set_aipp_padding_params(handle, 1, 31, 32, 33, 34, 0) == 0
-    assert mdl.set_aipp_dtc_pixel_mean(handle, -1, 2, 3, 4, 0) == 0
+    assert mdl.set_aipp_dtc_pixel_mean(handle, 255, 2, 3, 4, 0) == 0
     assert mdl.set_aipp_dtc_pixel_min(handle, 0.5, 1.5, 2.5, 3.5, 0) == 0
     assert mdl.set_aipp_pixel_var_reci(handle, 0.1, 2, 3, 4, 0) == 0
     assert mdl.set_input_aipp(bound.model_id, bound.sources, index, handle) == 0
@@ -278,7 +278,7 @@ def test_the_settings_lie_in_memory_as_documented() -> None:
     assert struct.unpack_from("<6B", data, 40) == (11, 12, 13, 21, 22, 23)
     assert struct.unpack_from("<4b", data, 64) == (1, 0, 1, 0)
     assert struct.unpack_from("<12i", data, 72) == (5, 6, 7, 8, 1, 2, 3, 4, 31, 32, 33, 34)
-    assert struct.unpack_from("<4h", data, 120) == (-1, 2, 3, 4)
+    assert struct.unpack_from("<4h", data, 120) == (255, 2, 3, 4)
     assert struct.unpack_from("<4e", data, 128) == (0.5, 1.5, 2.5, 3.5)
     assert struct.unpack_from("<4e", data, 136) == (float(np.float16(0.1)), 2, 3, 4)
 
@@ -328,6 +328,12 @@ def test_settings_that_the_chip_does_not_take_are_refused() -> None:
     assert mdl.set_aipp_csc_params(handle, 1, *range(9), 256, 0, 0, 0, 0, 0) == 100000
     assert mdl.set_aipp_scf_params(handle, 1, 4, 4, 8, 8, 0) == 200006
     assert mdl.set_aipp_crop_params(handle, 1, 0, 0, 4, 4, 1) == 100000
+    for values in ((-1, 0, 0, 0), (0, 0, 0, 256)):
+        assert mdl.set_aipp_dtc_pixel_mean(handle, *values, 0) == 100000
+    for minima in ((-0.5, 0, 0, 0), (0, 255.5, 0, 0), (0, 0, 0, float("nan"))):
+        assert mdl.set_aipp_dtc_pixel_min(handle, *minima, 0) == 100000
+    assert mdl.set_aipp_dtc_pixel_mean(handle, 0, 0, 0, 255, 0) == 0
+    assert mdl.set_aipp_dtc_pixel_min(handle, 0, 0, 0, 255, 0) == 0
     assert mdl.set_aipp_dtc_pixel_mean(handle + 1, 0, 0, 0, 0, 0) == 100000
     assert mdl.destroy_aipp(handle) == 0
     assert mdl.destroy_aipp(handle) == 100000

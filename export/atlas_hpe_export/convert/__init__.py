@@ -1,8 +1,9 @@
 """ONNX -> .om: drives atc of the CANN toolkit, and needs neither torch nor onnx.
 
 The way of a conversion: ``request`` -> ``job`` -> ``cache``, or ``atc`` in a ``scratch`` folder
-(``faults`` when it fails) -> ``record`` -> ``publish``; ``convert`` is the flow. Without a compiler
-``bundle`` writes a folder for another machine, and ``simulate`` a model for the simulator.
+(``log`` keeps what it says, ``faults`` reads it when it fails) -> ``record``, what is said of the
+result -> ``publish``; ``convert`` is the flow. Without a compiler ``bundle`` writes a folder for
+another machine, and ``simulate`` makes a model for the simulator.
 """
 
 from __future__ import annotations

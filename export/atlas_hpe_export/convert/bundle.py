@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import tempfile
 from pathlib import Path
@@ -21,7 +22,7 @@ def hand_over(job: ConvertJob, *, force: bool) -> DeviceError:
 
     Args:
         job: What would be converted.
-        force: Replace a folder that holds more than this function writes.
+        force: Replace its files in a folder that holds others too; those stay.
 
     Returns:
         The error to raise: nothing was compiled.
@@ -38,9 +39,8 @@ def hand_over(job: ConvertJob, *, force: bool) -> DeviceError:
                 card = folder / card_path_of(job.out).name
                 card.write_text(card_to_json(job.card), encoding="utf-8")
             written = _names(folder)
-            _clear(target, written, force)
-            folder.chmod(0o755)
-            folder.replace(target)
+            _check_target(target, written, force)
+            _publish(folder, target, written)
         finally:
             shutil.rmtree(str(folder), ignore_errors=True)
     except OSError as error:
@@ -52,7 +52,8 @@ def hand_over(job: ConvertJob, *, force: bool) -> DeviceError:
         why="atc is neither on PATH nor in the usual folders, and --docker names no image; "
         f"the folder holds all that it needs: {', '.join(sorted(written))}",
         fix="copy the folder to a machine with the CANN toolkit (docker/ has a recipe for an "
-        f"image), type: sh {target.name}/convert.sh, and copy {carried} from it to the board",
+        f"image), type: sh {shlex.quote(target.name)}/convert.sh, and copy {carried} from it "
+        "to the board",
     )
 
 
@@ -60,19 +61,30 @@ def _names(folder: Path) -> Set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def _clear(target: Path, written: Set[str], force: bool) -> None:
-    """Remove what an earlier run left; a model that was compiled in there is not ours."""
-    if not target.exists():
-        return
-    others = _names(target) - written if target.is_dir() else {target.name}
-    if others and not force:
+def _check_target(target: Path, written: Set[str], force: bool) -> None:
+    """Other files in the folder are a user's, a model that was compiled in there for example."""
+    if target.is_dir():
+        others = sorted(_names(target) - written)
+        if others and not force:
+            raise OutputError(
+                "the folder for the conversion holds other files",
+                where=target,
+                why=", ".join(others[:5]),
+                fix="name another --out, or add --force: it replaces what convert writes and "
+                "leaves the others",
+            )
+    elif target.is_symlink() or target.exists():
         raise OutputError(
-            "the folder for the conversion holds other files",
-            where=target,
-            why=", ".join(sorted(others)[:5]),
-            fix="move them away, add --force to replace the folder, or name another --out",
+            "the folder for the conversion is a file", where=target, fix="name another --out"
         )
-    if target.is_dir() and not target.is_symlink():
-        shutil.rmtree(str(target))
-    else:
-        target.unlink()
+
+
+def _publish(folder: Path, target: Path, written: Set[str]) -> None:
+    """Give the folder its name, or its files theirs in a folder that exists."""
+    if not target.is_dir():
+        folder.chmod(0o755)
+        folder.replace(target)
+        return
+    for name in sorted(written):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).replace(target / name)

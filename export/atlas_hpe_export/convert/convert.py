@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
-from typing import Callable, Optional, Sequence, Tuple, Union
+from typing import BinaryIO, Callable, Optional, Sequence, Tuple, Union
 
+from atlas_hpe.cann import check_memory
 from atlas_hpe.card import BuildRecord, ModelCard, find_card
 from atlas_hpe.errors import AtlasHpeError, DeviceError, UsageError
-from atlas_hpe.outfile import check_out_path, disk_error
+from atlas_hpe.outfile import disk_error
+from atlas_hpe.simulated_file import SIMULATED_SUFFIX, is_simulated_name
 from atlas_hpe.version import __version__
 from atlas_hpe_export.convert.atc.container import DOCKER_REFUSED, refused_error
-from atlas_hpe_export.convert.atc.memory import check_memory
 from atlas_hpe_export.convert.atc.process import ProcessResult
 from atlas_hpe_export.convert.atc.toolchain import Toolchain, find_toolchain, run_atc
 from atlas_hpe_export.convert.bundle import hand_over
 from atlas_hpe_export.convert.cache import CachedModel, cache_key, open_cache, why_not_kept
 from atlas_hpe_export.convert.faults import decode_log_file, fault_error
 from atlas_hpe_export.convert.job import ConvertJob, prepare_job
-from atlas_hpe_export.convert.publish import find_current, make_record, publish
-from atlas_hpe_export.convert.record import check_record_path
+from atlas_hpe_export.convert.log import log_path_of, open_log
+from atlas_hpe_export.convert.publish import check_outputs, find_current, publish
+from atlas_hpe_export.convert.record import make_record
 from atlas_hpe_export.convert.report import ConvertReport
 from atlas_hpe_export.convert.request.checks import check_release, find_warnings
 from atlas_hpe_export.convert.request.options import ConvertOptions
-from atlas_hpe_export.convert.scratch import fill_folder, scratch_folder, take_model
-from atlas_hpe_runtime.simulated_file import SIMULATED_SUFFIX, is_simulated_name
+from atlas_hpe_export.convert.scratch import scratch_folder, take_model
 
 __all__ = ["DEFAULT_TIMEOUT_S", "compile_om", "newest_model"]
 
@@ -66,7 +68,8 @@ def compile_om(
     Raises:
         InputError: The model can't be read or used.
         UsageError: The options break a rule of atc.
-        OutputError: The output exists and is another one, or the disk refuses.
+        OutputError: The output exists and is another one, another process is writing it, or the
+            disk refuses.
         DeviceError: There is no compiler, or it failed.
     """
     if timeout_s is None:
@@ -95,72 +98,69 @@ def compile_om(
     current = None if force else find_current(job, toolchain.name)
     if current is not None:
         return _report(job, "up to date", current, find_card(job.out), warnings)
-    check_out_path(job.out, [".om"], force=force)
-    check_record_path(job.out, job.card, force=force)
-    state, found = _find_or_compile(job, toolchain, timeout_s, force=force, show=show)
-    card = publish(job, found.om, found.record, force=force)
-    return _report(job, state, found.record, card, warnings)
+    check_outputs(job, force=force)
+    state, record, card = _find_or_compile(job, toolchain, timeout_s, force=force, show=show)
+    return _report(job, state, record, card, warnings)
 
 
 def _find_or_compile(
     job: ConvertJob, toolchain: Toolchain, timeout_s: float, *, force: bool, show: Show
-) -> Tuple[str, CachedModel]:
-    """The model from the cache, or compiled now and kept there."""
-    cache = None if why_not_kept(job.command.flags) else open_cache(os.environ, show)
-    key = cache_key(job.model, job.command.flags, job.command.files, toolchain.identity)
-    found = None if cache is None or force else cache.lookup(key)
-    if found is not None:
-        _write_log(job, found.log)
-        return "cached", found
-    show(f"compiling for {job.soc} with {toolchain.name}; everything it says: {_log_path(job)}")
-    found = _compile(job, toolchain, timeout_s, show)
-    if cache is not None:
-        cache.store(key, found)
-    return "compiled", found
-
-
-def _compile(job: ConvertJob, toolchain: Toolchain, timeout_s: float, show: Show) -> CachedModel:
-    """Run atc in a scratch folder and take what it wrote.
+) -> Tuple[str, BuildRecord, Optional[ModelCard]]:
+    """Write the model from the cache, or one that is compiled now and kept there.
 
     Raises:
-        DeviceError: Too little memory; or it failed, took too long, or wrote nothing of use.
-        OutputError: The disk refuses.
+        DeviceError: Too little memory; or atc failed, took too long, or wrote nothing of use.
+        OutputError: The disk refuses, or another process is writing the same model.
     """
-    check_memory()
-    log = _log_path(job)
-    with scratch_folder() as folder:
-        fill_folder(folder, job, f"{job.name}.om")
-        result = _run(job, toolchain, folder, timeout_s, show)
+    reason = why_not_kept(job.command.flags)
+    if reason is not None:
+        show(f"the compiled model is not kept: {reason}")
+    cache = open_cache(os.environ, show) if reason is None else None
+    key = cache_key(job.model, job.command.flags, job.command.files, toolchain.identity)
+    found = None if cache is None or force else cache.lookup(key)
+    if found is None:
+        check_memory()
+    with open_log(job.out) as log:  # until the model has its name
+        if found is not None:
+            state = "cached"
+            _write_log(log, found.log)
+        else:
+            state = "compiled"
+            show(f"compiling for {job.soc} with {toolchain.name}; everything it says: {log.name}")
+            found = _compile(job, toolchain, log, timeout_s, show)
+            if cache is not None:
+                cache.store(key, found)
+        card = publish(job, found.om, found.record, force=force)
+    return state, found.record, card
+
+
+def _compile(
+    job: ConvertJob, toolchain: Toolchain, log: BinaryIO, timeout_s: float, show: Show
+) -> CachedModel:
+    """Run atc in a scratch folder and take what it wrote."""
+    _write_log(log, f"# atlas-hpe {__version__}, {toolchain.name}\n# {job.command_line}\n")
+    with scratch_folder(job) as folder:
+        result = run_atc(
+            toolchain,
+            job.argv,
+            folder=folder,
+            log=log,
+            timeout_s=timeout_s,
+            show=lambda line: show(f"  atc | {line}"),
+        )
         _check_result(job, toolchain, result, timeout_s)
-        om = take_model(folder, job, log)
-    record = make_record(job, om, toolchain.name, result.duration_s, result.peak_memory_mb)
-    return CachedModel(om, record, log.read_text(encoding="utf-8", errors="replace"))
-
-
-def _run(
-    job: ConvertJob, toolchain: Toolchain, folder: Path, timeout_s: float, show: Show
-) -> ProcessResult:
-    path = _log_path(job)
-    header = f"# atlas-hpe {__version__}, {toolchain.name}\n# {job.command_line}\n"
-    try:
-        with path.open("wb") as log:
-            log.write(header.encode("utf-8"))
-            return run_atc(
-                toolchain,
-                job.argv,
-                folder=folder,
-                log=log,
-                timeout_s=timeout_s,
-                show=lambda line: show(f"  atc | {line}"),
-            )
-    except OSError as error:
-        raise disk_error(path, error) from error
+        om = take_model(folder, job, log_path_of(job.out))
+    record = make_record(
+        job, om, toolchain.name, result.duration_s, peak_memory_mb=result.peak_memory_mb
+    )
+    log.seek(0)
+    return CachedModel(om, record, log.read().decode("utf-8", "replace"))
 
 
 def _check_result(
     job: ConvertJob, toolchain: Toolchain, result: ProcessResult, timeout_s: float
 ) -> None:
-    log = _log_path(job)
+    log = log_path_of(job.out)
     if result.timed_out:
         raise DeviceError(
             f"atc was stopped after {timeout_s:g} s, its time limit",
@@ -175,15 +175,12 @@ def _check_result(
         raise fault_error(faults, model=job.model, log=log)
 
 
-def _log_path(job: ConvertJob) -> Path:
-    return job.out.with_name(job.out.name + ".log")
-
-
-def _write_log(job: ConvertJob, text: str) -> None:
+def _write_log(log: BinaryIO, text: str) -> None:
     try:
-        _log_path(job).write_text(text, encoding="utf-8")
+        log.write(text.encode("utf-8"))
+        log.flush()
     except OSError as error:
-        raise disk_error(_log_path(job), error) from error
+        raise disk_error(Path(log.name), error) from error
 
 
 def _show_warnings(warnings: Sequence[str], show: Show) -> None:
@@ -193,10 +190,20 @@ def _show_warnings(warnings: Sequence[str], show: Show) -> None:
 
 def _simulate(job: ConvertJob, force: bool, show: Show) -> ConvertReport:
     """Write a model for the simulator, with the parts that a compiling machine may lack."""
-    from atlas_hpe_export.convert.simulate import simulate_om
+    from atlas_hpe_export.convert.simulate import SIMULATED_BY, check_simulated_path, simulate_om
 
-    record, card, notes = simulate_om(job.model, job.out, job.command, job.card, force=force)
+    check_simulated_path(job.out)
+    current = None if force else find_current(job, SIMULATED_BY)
+    if current is None:
+        check_outputs(job, force=force)
+    started = time.perf_counter()
+    om, notes = simulate_om(job)
     _show_warnings(notes, show)
+    if current is not None:
+        return _report(job, "up to date", current, find_card(job.out), notes)
+    duration_s = time.perf_counter() - started
+    record = make_record(job, om, SIMULATED_BY, duration_s, simulated=True)
+    card = publish(job, om, record, force=force)
     return _report(job, "simulated", record, card, notes)
 
 
@@ -207,18 +214,18 @@ def _report(
     card: Optional[ModelCard],
     warnings: Sequence[str],
 ) -> ConvertReport:
-    log = _log_path(job)
+    log = log_path_of(job.out)
     return ConvertReport(
         path=job.out,
         card=card,
         soc=job.soc,
         state=state,
-        command=None if state == "simulated" else job.command_line,
+        command=None if record.simulated else job.command_line,
         toolchain=record.compiler,
         size_bytes=job.out.stat().st_size,
         duration_s=record.duration_s,
         peak_memory_mb=record.peak_memory_mb,
-        log=log if state != "simulated" and log.exists() else None,
+        log=log if not record.simulated and log.exists() else None,
         warnings=tuple(warnings),
     )
 

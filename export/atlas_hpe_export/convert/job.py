@@ -10,7 +10,8 @@ from typing import Dict, Optional, Tuple, Union
 
 from atlas_hpe.aipp import card_with_aipp
 from atlas_hpe.card import ModelCard, find_card
-from atlas_hpe.files import check_readable
+from atlas_hpe.errors import InputError
+from atlas_hpe.files import check_readable, sha256_of
 from atlas_hpe.onnx_file import OnnxSummary, read_onnx_summary
 from atlas_hpe.outfile import check_out_path
 from atlas_hpe_export.convert.request.checks import check_command, check_normalisation
@@ -31,6 +32,7 @@ class ConvertJob:
     Attributes:
         model: The ONNX file.
         out: The .om to write.
+        onnx_sha256: Hash of the ONNX file, taken before anything was read from it.
         summary: What the ONNX file says about itself.
         command: What atc is asked.
         card: The card of the .om, as far as it is known before; None where the ONNX has none.
@@ -38,9 +40,26 @@ class ConvertJob:
 
     model: Path
     out: Path
+    onnx_sha256: str
     summary: OnnxSummary
     command: AtcCommand
     card: Optional[ModelCard]
+
+    def check_unchanged(self, sha256: str) -> None:
+        """Make sure that what is converted is what was looked at.
+
+        Args:
+            sha256: Of the ONNX file as it was read for that.
+
+        Raises:
+            InputError: It is another one.
+        """
+        if sha256 != self.onnx_sha256:
+            raise InputError(
+                "the model was changed while it was being read",
+                where=self.model,
+                fix="convert again, once nothing writes it any more",
+            )
 
     @property
     def name(self) -> str:
@@ -89,6 +108,7 @@ def prepare_job(
     model = check_readable(model)
     out = Path(model.stem + suffix) if out is None else Path(out)
     check_out_path(out, [".om"], force=True)
+    onnx_sha256 = sha256_of(model)
     summary = read_onnx_summary(model)
     card = find_card(model)
     command = build_command(options, summary, card)
@@ -97,4 +117,11 @@ def prepare_job(
     card = command.card
     if card is not None and command.aipp is not None:
         card = card_with_aipp(card, command.aipp)
-    return ConvertJob(model=model, out=out, summary=summary, command=command, card=card)
+    return ConvertJob(
+        model=model,
+        out=out,
+        onnx_sha256=onnx_sha256,
+        summary=summary,
+        command=command,
+        card=card,
+    )

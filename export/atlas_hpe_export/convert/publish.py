@@ -1,46 +1,63 @@
-"""The .om and its card get their names together, and are found again."""
+"""The .om and what lies beside it get their names together, and are found again."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from contextlib import suppress
-from dataclasses import replace
-from typing import Optional
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Optional, Tuple
 
-from atlas_hpe.card import BuildRecord, ModelCard, build_from_value, card_path_of, find_card
+from atlas_hpe.card import (
+    BuildRecord,
+    ModelCard,
+    build_from_value,
+    card_path_of,
+    card_to_json,
+    find_card,
+)
 from atlas_hpe.errors import AtlasHpeError
-from atlas_hpe.files import read_bytes, sha256_of
+from atlas_hpe.files import read_bytes
 from atlas_hpe.om_file import parse_om
-from atlas_hpe.outfile import AtomicFile
+from atlas_hpe.outfile import AtomicFile, check_out_path
+from atlas_hpe_export.convert.cache import why_not_kept
 from atlas_hpe_export.convert.job import ConvertJob
-from atlas_hpe_export.convert.record import build_path_of, built_card, host_name, write_record
+from atlas_hpe_export.convert.record import built_card
 
-__all__ = ["find_current", "make_record", "publish"]
+__all__ = ["build_path_of", "check_outputs", "find_current", "publish"]
 
 
-def make_record(
-    job: ConvertJob, om: bytes, compiler: str, duration_s: float, peak_memory_mb: Optional[float]
-) -> BuildRecord:
-    """How an .om was made, for its card."""
-    return BuildRecord(
-        compiler=compiler,
-        simulated=False,
-        options=job.recorded_options,
-        onnx_sha256=sha256_of(job.model),
-        om_sha256=hashlib.sha256(om).hexdigest(),
-        duration_s=round(duration_s, 3),
-        peak_memory_mb=None if peak_memory_mb is None else round(peak_memory_mb, 1),
-        host=host_name(),
-    )
+def build_path_of(om: Path) -> Path:
+    """Where the build record of a model without a card is: ``hand.om`` -> ``hand.om.build.json``.
+
+    Under the card's own name it would be taken for one.
+    """
+    return om.with_name(om.name + ".build.json")
+
+
+def check_outputs(job: ConvertJob, *, force: bool) -> None:
+    """Tell before any work whether the .om and what belongs beside it can be written.
+
+    A card that an earlier model of that name left would be taken for this one's, so it must not
+    stay either.
+
+    Raises:
+        OutputError: As for ``check_out_path``.
+    """
+    check_out_path(job.out, [".om"], force=force)
+    beside = card_path_of(job.out)
+    if job.card is None and not beside.exists():
+        beside = build_path_of(job.out)
+    check_out_path(beside, [".json"], force=force)
 
 
 def publish(job: ConvertJob, om: bytes, record: BuildRecord, *, force: bool) -> Optional[ModelCard]:
-    """Write the .om and its card, both or none.
+    """Write the .om and its card, or without a card the build record alone; both or none.
 
-    The old card goes first and the new one comes last: should the machine stop between two of the
-    steps, there is an .om without a card, which every program refuses, and never one with another
-    model's card.
+    Nothing is replaced before all is on the disk. Then the old card goes first and the new one
+    comes last: should the machine stop between two of the steps, there is an .om without a card,
+    which every program refuses, and never one with another model's card.
 
     Returns:
         The card as it was written, None without one.
@@ -49,50 +66,77 @@ def publish(job: ConvertJob, om: bytes, record: BuildRecord, *, force: bool) -> 
         OutputError: A file exists and ``force`` is false, or the disk refuses.
     """
     card = _finished_card(job, om, record)
-    with AtomicFile(job.out, force=force) as file:
-        file.write(om)
-        file.flush()  # a full disk shows before anything is replaced
-        if force:
-            for path in (card_path_of(job.out), build_path_of(job.out)):
-                with suppress(FileNotFoundError):
-                    path.unlink()
+    path, text = _text_beside(job, record, card)
+    check_outputs(job, force=force)
+    published = False
     try:
-        write_record(job.out, record, card, job.argv, force=force)
+        with AtomicFile(path, force=force) as beside:
+            beside.write(text.encode("utf-8"))
+            beside.flush()
+            with AtomicFile(job.out, force=force) as file:
+                file.write(om)
+                file.flush()  # a full disk shows before anything is replaced
+                for old in (card_path_of(job.out), build_path_of(job.out)):
+                    with suppress(FileNotFoundError):
+                        old.unlink()
+            published = True
     except BaseException:
-        with suppress(FileNotFoundError):
-            job.out.unlink()
+        if published:
+            with suppress(FileNotFoundError):
+                job.out.unlink()
         raise
     return card
+
+
+def _text_beside(
+    job: ConvertJob, record: BuildRecord, card: Optional[ModelCard]
+) -> Tuple[Path, str]:
+    if card is not None:
+        return card_path_of(job.out), card_to_json(card)
+    document = {
+        "atc_command": None if record.simulated else job.command_line,
+        "build": asdict(record),
+    }
+    return build_path_of(job.out), json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
 def find_current(job: ConvertJob, compiler: str) -> Optional[BuildRecord]:
     """The record of the output that is there, if the same request would make the same again.
 
-    None when there is no output, it was changed, or something else was asked then.
+    None when there is no output, it was changed, something else was asked then, or something
+    decides that no record holds.
     """
     try:
+        if _goes_by_other_files(job):
+            return None
         card = find_card(job.out)
         record = _read_record(job) if card is None else card.provenance.build
         om = read_bytes(job.out)
         if record is None or record.om_sha256 != hashlib.sha256(om).hexdigest():
             return None
         expected = _finished_card(job, om, record)
-        wanted = make_record(job, om, compiler, 0.0, None)
     except (AtlasHpeError, OSError, ValueError, KeyError, TypeError):
         return None  # what can't be read is no output of ours
-    if (record.compiler, record.options, record.onnx_sha256) != (
-        wanted.compiler,
-        wanted.options,
-        wanted.onnx_sha256,
-    ):
+    made = (record.compiler, dict(record.options), record.onnx_sha256)
+    if made != (compiler, job.recorded_options, job.onnx_sha256):
         return None
     return record if card == expected else None
+
+
+def _goes_by_other_files(job: ConvertJob) -> bool:
+    """Whether weights beside the graph, or files and folders that flags name, decide too."""
+    if job.summary.external_files or why_not_kept(job.command.flags):
+        return True
+    paths = map(Path, job.command.values.values())
+    return any(path.is_absolute() and path.is_file() for path in paths)
 
 
 def _finished_card(job: ConvertJob, om: bytes, record: BuildRecord) -> Optional[ModelCard]:
     """The card of the .om, with the output sizes that came out."""
     if job.card is None:
         return None
+    if record.simulated:
+        return built_card(job.card, record, job.out.name)
     card = built_card(job.card, record, job.out.name, job.argv)
     graph, found = card.graphs[0], parse_om(om).models[0].outputs
     if [len(one.shape) for one in found] != [len(one.shape) for one in graph.outputs]:

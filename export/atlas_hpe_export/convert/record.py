@@ -1,28 +1,22 @@
-"""What is written beside a compiled model: its card, or without one its build record alone."""
+"""What is said of a compiled model: how it was built, and its card."""
 
 from __future__ import annotations
 
-import json
+import hashlib
 import platform
 import shlex
-from contextlib import suppress
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Dict, Mapping, Optional, Sequence, Tuple
 
-from atlas_hpe.card import BuildRecord, ModelCard, TensorSpec, card_path_of, card_to_json
-from atlas_hpe.outfile import AtomicFile, check_out_path
+from atlas_hpe.card import BuildRecord, ModelCard, TensorSpec
+from atlas_hpe_export.convert.job import ConvertJob
 
 __all__ = [
     "OUTPUT_TYPES",
-    "build_path_of",
     "built_card",
-    "check_record_path",
     "computes_in_float32",
-    "host_name",
     "input_shapes_of",
-    "options_of",
-    "write_record",
+    "make_record",
 ]
 
 #: Element types of --output_type -> NumPy name.
@@ -38,10 +32,26 @@ OUTPUT_TYPES: Dict[str, str] = {
 _FLOAT32_MODES = ("force_fp32", "must_keep_origin_dtype", "origin")
 
 
-def options_of(flags: Sequence[str]) -> Dict[str, str]:
-    """Flags of atc, ``--name=value`` each, as name -> value; the last one of a name counts."""
-    pairs = (flag.lstrip("-").partition("=") for flag in flags)
-    return {name: value or "true" for name, _, value in pairs}
+def make_record(
+    job: ConvertJob,
+    om: bytes,
+    compiler: str,
+    duration_s: float,
+    *,
+    peak_memory_mb: Optional[float] = None,
+    simulated: bool = False,
+) -> BuildRecord:
+    """How an .om was made, for its card."""
+    return BuildRecord(
+        compiler=compiler,
+        simulated=simulated,
+        options=job.recorded_options,
+        onnx_sha256=job.onnx_sha256,
+        om_sha256=hashlib.sha256(om).hexdigest(),
+        duration_s=round(duration_s, 3),
+        peak_memory_mb=None if peak_memory_mb is None else round(peak_memory_mb, 1),
+        host=f"{platform.machine()} {platform.system()}".strip() or "unknown",
+    )
 
 
 def input_shapes_of(text: str) -> Dict[str, Tuple[int, ...]]:
@@ -53,7 +63,10 @@ def input_shapes_of(text: str) -> Dict[str, Tuple[int, ...]]:
     found = {}
     for item in filter(None, text.split(";")):
         name, _, axes = item.rpartition(":")
-        found[name] = tuple(int(axis) for axis in axes.split(","))
+        try:
+            found[name] = tuple(int(axis) for axis in axes.split(","))
+        except ValueError:
+            raise ValueError(f"'{item}' is no NAME:SIZE,SIZE,...") from None
     return found
 
 
@@ -61,11 +74,6 @@ def computes_in_float32(options: Mapping[str, str]) -> bool:
     """Whether atc is told to keep single precision (ascend.md section 3.2)."""
     modes = (options.get("precision_mode"), options.get("precision_mode_v2"))
     return any(mode in _FLOAT32_MODES for mode in modes)
-
-
-def host_name() -> str:
-    """Processor and system of this machine, for ``BuildRecord.host``."""
-    return f"{platform.machine()} {platform.system()}".strip() or "unknown"
 
 
 def built_card(
@@ -117,65 +125,3 @@ def _as_built(spec: TensorSpec, shape: Tuple[int, ...], halves: Sequence[str]) -
         known = tuple(new if new > 0 else old for new, old in zip(shape, spec.shape))
         return replace(spec, dtype=dtype, shape=known)
     return replace(spec, dtype=dtype)
-
-
-def build_path_of(om: Path) -> Path:
-    """Where the build record of a model without a card is: ``hand.om`` -> ``hand.om.build.json``.
-
-    Under the card's own name it would be taken for one.
-    """
-    return om.with_name(om.name + ".build.json")
-
-
-def check_record_path(om: Path, card: Optional[ModelCard], *, force: bool) -> Path:
-    """Tell before any work whether the record can be written; where it will be.
-
-    A card that an earlier model of that name left would be taken for this one's, so it must not
-    stay either.
-
-    Raises:
-        OutputError: As for ``check_out_path``.
-    """
-    path = card_path_of(om)
-    if card is None and not path.exists():
-        path = build_path_of(om)
-    check_out_path(path, [".json"], force=force)
-    return card_path_of(om) if card is not None else build_path_of(om)
-
-
-def write_record(
-    om: Path,
-    record: BuildRecord,
-    card: Optional[ModelCard],
-    command: Optional[Sequence[str]] = None,
-    *,
-    force: bool = False,
-) -> Path:
-    """Write what belongs beside a model, and remove what an earlier one left in its place.
-
-    Args:
-        om: The model.
-        record: How it was compiled.
-        card: ``built_card``'s; None when the ONNX file has none.
-        command: atc's whole command line, None when it did not run.
-        force: Replace files that exist.
-
-    Returns:
-        The card ``<om>.json``, or the record alone, ``<om>.build.json``.
-
-    Raises:
-        OutputError: A file exists, or can't be written.
-    """
-    path = check_record_path(om, card, force=force)
-    if card is None:
-        line = None if command is None else " ".join(map(shlex.quote, command))
-        document = {"atc_command": line, "build": asdict(record)}
-        text = json.dumps(document, indent=2, sort_keys=True) + "\n"
-    else:
-        text = card_to_json(card)
-    other = build_path_of(om) if card is not None else card_path_of(om)
-    with AtomicFile(path, force=force) as file:
-        file.write(text.encode("utf-8"))
-        with suppress(FileNotFoundError):
-            other.unlink()
-    return path

@@ -19,7 +19,7 @@ class ConvertReport:
         path: The .om.
         card: Its card, None where the ONNX has none.
         soc: Chip it was made for.
-        state: ``"compiled"`` by atc just now, ``"cached"``, ``"up to date"`` or ``"simulated"``.
+        state: ``"compiled"`` by atc or ``"simulated"`` just now, ``"cached"`` or ``"up to date"``.
         command: atc's command line, shell-quoted; None when simulated.
         toolchain: What compiled it, for example ``"atc of CANN 5.0.4.alpha002"``.
         size_bytes: Of the .om.
@@ -49,7 +49,7 @@ class ConvertReport:
     @property
     def simulated(self) -> bool:
         """Whether the file runs on the simulator only."""
-        return self.state == "simulated"
+        return self.command is None
 
 
 def convert_to_dict(report: ConvertReport) -> Dict[str, object]:
@@ -75,7 +75,7 @@ def describe_convert(report: ConvertReport) -> List[str]:
     """The report as lines for a person; warnings were shown before the work."""
     size = f"{report.size_bytes / 2**20:.2f} MiB"
     lines = [
-        f"{report.path}: {size}, for {report.soc}, {_HOW[report.state]}",
+        f"{report.path}: {size}, for {report.soc}, {_how(report)}",
         f"  compiler  {report.toolchain}{_cost(report)}",
     ]
     if report.log is not None:
@@ -84,12 +84,24 @@ def describe_convert(report: ConvertReport) -> List[str]:
     return lines
 
 
+# Flag -> what it lists, what stands between two of them, and how one's axes are shown.
+_PROFILES = {
+    "dynamic_batch_size": ("batches", ",", (" ", "")),
+    "dynamic_image_size": ("image sizes (h x w)", ";", (",", "x")),
+    "dynamic_dims": ("sizes of the open axes", ";", (",", "x")),
+}
 _HOW = {
     "compiled": "compiled by atc, not yet run on a board",
     "cached": "compiled by atc before and taken from the cache (--force compiles anew)",
     "up to date": "up to date: the same model, options and compiler (--force compiles anew)",
     "simulated": "simulated: no compiler ran, it runs on the simulator only",
 }
+
+
+def _how(report: ConvertReport) -> str:
+    if report.simulated and report.cached:
+        return "up to date, " + _HOW["simulated"]
+    return _HOW[report.state]
 
 
 def _cost(report: ConvertReport) -> str:
@@ -103,7 +115,10 @@ def _cost(report: ConvertReport) -> str:
 def _describe_card(report: ConvertReport) -> List[str]:
     card = report.card
     if card is None:
-        return ["  card      none: the pipelines can't run it; atlas-hpe export writes one"]
+        return [
+            "  card      none: the pipelines can't run it; atlas-hpe export writes one",
+            f"  record    {report.path}.build.json",
+        ]
     lines = [f"  card      {report.path}.json; keep the two files together"]
     inputs = ", ".join(
         f"{spec.name} {spec.dtype} {'x'.join(map(str, spec.shape))}"
@@ -113,4 +128,16 @@ def _describe_card(report: ConvertReport) -> List[str]:
     if aipp is not None:
         colours = "" if aipp.matrix is None else f", {aipp.matrix}"
         inputs += f": {aipp.form} of {aipp.width_px}x{aipp.height_px} px (w x h){colours}, by AIPP"
-    return [*lines, f"  input     {inputs}"]
+    return [*lines, f"  input     {inputs}", *_describe_profiles(card)]
+
+
+def _describe_profiles(card: ModelCard) -> List[str]:
+    """The sizes that a program may choose between; the pipelines feed that of the card."""
+    build = card.provenance.build
+    options = {} if build is None else build.options
+    return [
+        f"  profiles  {kind} {', '.join(options[flag].replace(*axes).split(separator))}: "
+        "chosen at run time, the pipelines feed the size above"
+        for flag, (kind, separator, axes) in _PROFILES.items()
+        if flag in options
+    ]

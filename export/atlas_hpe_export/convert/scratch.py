@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Iterator
 
 from atlas_hpe.errors import DeviceError, InputError, OutputError
+from atlas_hpe.files import sha256_of
 from atlas_hpe.om_file import read_om_summary
 from atlas_hpe_export.convert.atc.script import convert_script
 from atlas_hpe_export.convert.job import ConvertJob
@@ -17,20 +19,24 @@ __all__ = ["fill_folder", "scratch_folder", "take_model"]
 
 
 @contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """A folder of our own, gone at the end whatever happens.
+def scratch_folder(job: ConvertJob) -> Iterator[Path]:
+    """A folder with what atc reads, gone at the end whatever happens.
 
     Raises:
+        InputError: The model is no longer the one that was looked at.
         OutputError: The system has no room for it.
     """
+    # Not mkdtemp: Ctrl-C may come while the folder is made, and its name has to be known then.
+    folder = Path(tempfile.gettempdir()) / f"atlas-hpe-convert-{secrets.token_hex(8)}"
     try:
-        folder = tempfile.mkdtemp(prefix="atlas-hpe-convert-")
-    except OSError as error:
-        raise _no_room(Path(tempfile.gettempdir()), error) from error
-    try:
-        yield Path(folder)
+        try:
+            folder.mkdir(mode=0o700)
+            fill_folder(folder, job, f"{job.name}.om")
+        except OSError as error:
+            raise _no_room(folder.parent, error) from error
+        yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(str(folder), ignore_errors=True)
 
 
 def fill_folder(folder: Path, job: ConvertJob, om: str) -> None:
@@ -42,20 +48,20 @@ def fill_folder(folder: Path, job: ConvertJob, om: str) -> None:
         om: File name that the script gives the result.
 
     Raises:
-        OutputError: The disk refuses.
+        InputError: The model is no longer the one that was looked at.
+        OSError: The disk refuses.
     """
-    try:
-        shutil.copyfile(str(job.model), str(folder / f"{job.name}.onnx"))
-        for name in job.summary.external_files:
-            target = folder / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(str(job.model.parent / name), str(target))
-        for name, text in job.command.files.items():
-            (folder / name).write_text(text, encoding="utf-8")
-        text = convert_script(job.argv, job.name, om)
-        (folder / "convert.sh").write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise _no_room(folder, error) from error
+    onnx = folder / f"{job.name}.onnx"
+    shutil.copyfile(str(job.model), str(onnx))
+    for name in job.summary.external_files:
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(str(job.model.parent / name), str(target))
+    for name, text in job.command.files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    script = convert_script(job.argv, job.name, om)
+    (folder / "convert.sh").write_text(script, encoding="utf-8")
+    job.check_unchanged(sha256_of(onnx))
 
 
 def take_model(folder: Path, job: ConvertJob, log: Path) -> bytes:

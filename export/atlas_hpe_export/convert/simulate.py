@@ -7,37 +7,33 @@ What atc makes of a flag is in ascend.md sections 3.1 and 3.2, what the simulato
 from __future__ import annotations
 
 import hashlib
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Dict, List, Mapping, Optional, Tuple
 
 from atlas_hpe.aipp import AippSettings, AippSpec, read_aipp_config
-from atlas_hpe.card import BuildRecord, ModelCard
 from atlas_hpe.errors import ModelFileError, OutputError, UsageError
 from atlas_hpe.files import read_bytes
-from atlas_hpe.onnx_file import OnnxSummary, read_onnx_summary
-from atlas_hpe.outfile import AtomicFile
+from atlas_hpe.onnx_file import OnnxSummary
+from atlas_hpe.simulated_file import SIMULATED_SUFFIX, is_simulated_name
 from atlas_hpe.targets import DEFAULT_SOC
 from atlas_hpe.version import __version__
+from atlas_hpe_export.convert.job import ConvertJob
 from atlas_hpe_export.convert.record import (
     OUTPUT_TYPES,
-    built_card,
-    check_record_path,
     computes_in_float32,
-    host_name,
     input_shapes_of,
-    options_of,
-    write_record,
 )
 from atlas_hpe_export.convert.request.command import AtcCommand
-from atlas_hpe_runtime.simulated_file import SIMULATED_SUFFIX, is_simulated_name
 from atlas_hpe_runtime.simulator.mdl.compile import compile_program
 from atlas_hpe_runtime.simulator.model_file import simulated_content
 from atlas_hpe_runtime.simulator.model_spec import SimulatedModel
 from atlas_hpe_runtime.simulator.onnx_edit import parse_graph
 
-__all__ = ["Simulation", "check_simulated_path", "simulate_om", "simulated_model"]
+__all__ = ["SIMULATED_BY", "Simulation", "check_simulated_path", "simulate_om", "simulated_model"]
+
+#: ``BuildRecord.compiler`` of a simulated model.
+SIMULATED_BY = f"atlas-hpe {__version__}, simulated"
 
 # What changes nothing that a program sees of a model.
 _NO_PART = ("enable_small_channel", "framework", "log")
@@ -107,7 +103,7 @@ def simulated_model(onnx: bytes, command: AtcCommand, summary: OnnxSummary) -> S
             than the simulator can stand for.
         InputError: A file that a flag names can't be read.
     """
-    options = options_of(command.flags)
+    options = command.values
     shapes = {spec.name: spec.shape for spec in summary.inputs}
     for name in _REFUSED:
         if name in options:
@@ -126,10 +122,7 @@ def simulated_model(onnx: bytes, command: AtcCommand, summary: OnnxSummary) -> S
             input_shapes=given,
             aipp=_read_aipp(command, {**shapes, **given}),
             dynamic_batch=_numbers(options.get("dynamic_batch_size", "")),
-            dynamic_image_size=tuple(
-                (height, width)
-                for height, width in map(_numbers, _parts(options, "dynamic_image_size"))
-            ),
+            dynamic_image_size=tuple(map(_size, _parts(options, "dynamic_image_size"))),
             dynamic_dims=tuple(map(_numbers, _parts(options, "dynamic_dims"))),
             fp16_inputs=_parts(options, "input_fp16_nodes"),
             output_dtypes=_read_output_types(options.get("output_type"), onnx, summary),
@@ -164,14 +157,24 @@ def _parts(options: Mapping[str, str], name: str) -> Tuple[str, ...]:
 
 
 def _numbers(text: str) -> Tuple[int, ...]:
-    return tuple(map(int, filter(None, text.split(","))))
+    try:
+        return tuple(map(int, filter(None, text.split(","))))
+    except ValueError:
+        raise ValueError(f"'{text}' is no list of whole numbers with commas between") from None
+
+
+def _size(text: str) -> Tuple[int, int]:
+    numbers = _numbers(text)
+    if len(numbers) != 2:
+        raise ValueError(f"'{text}' is no HEIGHT,WIDTH")
+    return numbers[0], numbers[1]
 
 
 def _read_aipp(
     command: AtcCommand, shapes: Mapping[str, Tuple[int, ...]]
 ) -> Dict[str, AippSettings]:
     """The settings in the AIPP configuration, by input."""
-    options = options_of(command.flags)
+    options = command.values
     name = options.get("insert_op_conf")
     if name is None:
         return {}
@@ -221,60 +224,27 @@ def _find_output_type(name: str) -> str:
     return OUTPUT_TYPES[name]
 
 
-def simulate_om(
-    model: Path,
-    out: Path,
-    command: AtcCommand,
-    card: Optional[ModelCard],
-    *,
-    force: bool = False,
-) -> Tuple[BuildRecord, Optional[ModelCard], Tuple[str, ...]]:
-    """Write a simulated model and what belongs beside it, once the simulator has loaded it.
+def simulate_om(job: ConvertJob) -> Tuple[bytes, Tuple[str, ...]]:
+    """A simulated model, once the simulator has loaded it.
 
     Args:
-        model: The ONNX file.
-        out: Where to; the name ends in ``.simulated.om``.
-        command: What atc would be told; it has passed ``check_command``.
-        card: The card, with AIPP already in it where the model has it; None without one.
-        force: Replace files that exist.
+        job: What would be compiled.
 
     Returns:
-        The build record, the card that was written (None without one), and what the simulator
-        can't stand for.
+        The file's content, and what the simulator can't stand for.
 
     Raises:
-        OutputError: The name is not one of a simulated model, or a file exists or can't be written.
         UsageError: As for ``simulated_model``.
         InputError: The model, or a file that a flag names, can't be read.
         ModelFileError: The graph does not load with these settings.
         MissingExtraError: onnxruntime is not installed.
     """
-    check_simulated_path(out)
-    check_record_path(out, card, force=force)
-    started = time.perf_counter()
-    summary = read_onnx_summary(model)
-    _refuse_outside_weights(model, summary)
-    onnx = read_bytes(model)
-    simulation = simulated_model(onnx, command, summary)
-    _check_loads(model, simulation.model)
-    content = simulated_content(simulation.model)
-    options = options_of(command.flags)
-    record = BuildRecord(
-        compiler=f"atlas-hpe {__version__}, simulated",
-        simulated=True,
-        options={name: command.files.get(value, value) for name, value in options.items()},
-        onnx_sha256=hashlib.sha256(onnx).hexdigest(),
-        om_sha256=hashlib.sha256(content).hexdigest(),
-        duration_s=time.perf_counter() - started,
-        peak_memory_mb=None,
-        host=host_name(),
-    )
-    built = None if card is None else built_card(card, record, out.name)
-    with AtomicFile(out, force=force) as file:
-        file.write(content)
-        file.flush()  # a full disk shows before the card is there
-        write_record(out, record, built, force=force)
-    return record, built, simulation.notes
+    _refuse_outside_weights(job.model, job.summary)
+    onnx = read_bytes(job.model)
+    job.check_unchanged(hashlib.sha256(onnx).hexdigest())
+    simulation = simulated_model(onnx, job.command, job.summary)
+    _check_loads(job.model, simulation.model)
+    return simulated_content(simulation.model), simulation.notes
 
 
 def _refuse_outside_weights(model: Path, summary: OnnxSummary) -> None:

@@ -33,7 +33,7 @@ def decode_heatmap_1d(
     shape = shape_of(maps)
     if shape is None or len(shape) != 3 or shape[1] % _AXES:
         raise UsageError("the heatmaps are not three per joint", where=f"output '{maps.name}'")
-    batch, rows, cells = shape
+    _, rows, cells = shape
     joints = rows // _AXES
     weights = builder.op("Softmax", maps, attributes={"axis": 2})
     positions, factor = centred_positions(cells)
@@ -42,9 +42,9 @@ def decode_heatmap_1d(
     if factor != 1:
         centred = builder.op("Mul", centred, builder.like(centred, factor))
     shares = builder.op("Add", centred, builder.like(centred, 0.5))
-    by_axis = builder.op("Reshape", shares, builder.ints(batch, _AXES, joints))
+    by_axis = builder.op("Reshape", shares, builder.ints(-1, _AXES, joints))
     peaks = builder.op("ReduceMax", weights, attributes={"axes": [2], "keepdims": 0})
-    peaks = builder.op("Reshape", peaks, builder.ints(batch, _AXES, joints))
+    peaks = builder.op("Reshape", peaks, builder.ints(-1, _AXES, joints))
     return {
         "joints": builder.op("Transpose", by_axis, attributes={"perm": [0, 2, 1]}),
         "score": builder.op("ReduceMin", peaks, attributes={"axes": [1], "keepdims": 0}),

@@ -36,9 +36,9 @@ def decode_heatmap_2d(
     shape = shape_of(maps)
     if shape is None or len(shape) != 4:
         raise UsageError("the heatmaps have no fixed size", where=f"output '{maps.name}'")
-    batch, joints, height, width = shape
+    _, joints, height, width = shape
     cells = height * width
-    flat = builder.op("Reshape", maps, builder.ints(batch, joints, cells))
+    flat = builder.op("Reshape", maps, builder.ints(-1, joints, cells))
     beta = options.get("softmax_beta")
     if beta is not None:
         scaled = builder.op("Mul", flat, builder.like(flat, beta)) if beta != 1 else flat
@@ -62,5 +62,5 @@ def decode_heatmap_2d(
     return {
         "joints": builder.op("Add", centred, builder.like(centred, 0.5)),
         "score": peak,
-        "mass": builder.op("Reshape", in_cells, builder.ints(batch, joints)),
+        "mass": builder.op("Reshape", in_cells, builder.ints(-1, joints)),
     }

@@ -14,6 +14,7 @@ from atlas_hpe_export.graph.facts import (
     shape_of,
 )
 from atlas_hpe_export.graph.guard import Guard
+from atlas_hpe_export.graph.inference import infer_outputs
 from atlas_hpe_export.graph.model import as_ir, as_proto, infer_shapes, tidy
 from atlas_hpe_export.graph.replace import (
     Outcome,
@@ -38,6 +39,7 @@ __all__ = [
     "constant_of",
     "describe_node",
     "dtype_of",
+    "infer_outputs",
     "infer_shapes",
     "replace_nodes",
     "shape_of",

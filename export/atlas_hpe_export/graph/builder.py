@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import List, Mapping, Optional, Sequence, Set, Tuple, Union
 
 import numpy as np
-import onnx
 import onnx_ir as ir
 
-from atlas_hpe_export.graph.facts import constant_of
+from atlas_hpe_export.graph.inference import infer_outputs
 
 __all__ = ["GraphBuilder"]
 
 Attribute = Union[int, float, str, Sequence[int], Sequence[float], ir.Attr, ir.Graph]
-_INFERENCE_ERRORS = (onnx.shape_inference.InferenceError, onnx.defs.SchemaError, RuntimeError)
 
 
 class GraphBuilder:
@@ -121,31 +119,10 @@ class GraphBuilder:
 
     def _infer(self, node: ir.Node) -> None:
         """Shapes by ONNX's own inference, one node at a time; left open where it knows nothing."""
-        if node.domain or any(item is not None and item.type is None for item in node.inputs):
-            return
-        present = [value for value in node.inputs if value is not None]
-        types, data = {}, {}
-        for value in present:
-            proto = onnx.ValueInfoProto()
-            ir.serde.serialize_value_into(proto, value)
-            types[value.name or ""] = proto.type
-            array = constant_of(value)
-            if array is not None and array.size <= 64:
-                data[value.name or ""] = onnx.numpy_helper.from_array(array, value.name)
-        try:
-            schema = onnx.defs.get_schema(node.op_type, self.opset)
-            found = onnx.shape_inference.infer_node_outputs(
-                schema,
-                ir.to_proto(node),
-                types,
-                data,
-                opset_imports=[onnx.helper.make_opsetid("", self.opset)],
-            )
-        except _INFERENCE_ERRORS:
-            return
+        found = infer_outputs(node, self.opset)
         for value in node.outputs:
             kind = found.get(value.name or "")
-            if kind is not None and kind.HasField("tensor_type"):
+            if kind is not None:
                 value.type = ir.serde.deserialize_type_proto_for_type(kind)
                 value.shape = ir.serde.deserialize_type_proto_for_shape(kind)
 

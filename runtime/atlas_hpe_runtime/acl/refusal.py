@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Optional, Union
 
 from atlas_hpe.errors import AtlasHpeError, DeviceError, InputError, ModelFileError
+from atlas_hpe.simulated_file import SIMULATED_WORDS, is_simulated_file
 from atlas_hpe_runtime.acl.api import Acl
-from atlas_hpe_runtime.simulated_file import SIMULATED_WORDS
 
 __all__ = ["explain_refusal"]
 
@@ -30,11 +30,10 @@ def explain_refusal(acl: Acl, model: Union[Path, bytes], error: DeviceError) -> 
     if acl.simulated:
         return error
     # Needed after a failure only.
-    from atlas_hpe.om_file import parse_om, read_om_summary
-    from atlas_hpe.om_file.fit import find_misfit
+    from atlas_hpe.om_file import find_misfit, parse_om, read_om_summary
 
     try:
-        if _start_of(model, len(SIMULATED_WORDS)) == SIMULATED_WORDS:
+        if _is_simulated(model):
             return _simulated(error)
         summary = parse_om(model) if isinstance(model, bytes) else read_om_summary(model)
     except ModelFileError as damage:
@@ -51,11 +50,10 @@ def explain_refusal(acl: Acl, model: Union[Path, bytes], error: DeviceError) -> 
     return DeviceError(misfit.what, where=error.where, why=why, fix=misfit.fix)
 
 
-def _start_of(model: Union[Path, bytes], length: int) -> bytes:
+def _is_simulated(model: Union[Path, bytes]) -> bool:
     if isinstance(model, bytes):
-        return model[:length]
-    with model.open("rb") as stream:
-        return stream.read(length)
+        return model.startswith(SIMULATED_WORDS)
+    return is_simulated_file(model)
 
 
 def _simulated(error: DeviceError) -> ModelFileError:

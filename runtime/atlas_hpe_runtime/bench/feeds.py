@@ -107,7 +107,15 @@ def _make_picture(
     pixels = rng.randint(0, 256, shape)
     if preprocess.where != "host":
         return pixels.astype(dtype)
-    per_channel = (-1,) if preprocess.layout == "NHWC" else (-1, 1, 1)
+    is_last = preprocess.layout == "NHWC"
+    if shape[-1 if is_last else 1 : None if is_last else 2] != (len(preprocess.mean),):
+        raise UsageError(
+            "the card does not fit the model",
+            where=f"input of shape {'x'.join(map(str, shape))}",
+            why=f"the card describes {preprocess.layout} with {len(preprocess.mean)} channels",
+            fix="put the card beside the model that was written with it",
+        )
+    per_channel = (-1,) if is_last else (-1, 1, 1)
     mean, std = (np.reshape(item, per_channel) for item in (preprocess.mean, preprocess.std))
     return np.asarray((pixels - mean) / std).astype(dtype)
 

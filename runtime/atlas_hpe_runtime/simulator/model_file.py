@@ -21,7 +21,7 @@ from typing import Union
 from atlas_hpe.errors import ModelFileError
 from atlas_hpe.files import read_bytes
 from atlas_hpe.outfile import AtomicFile
-from atlas_hpe_runtime.simulated_file import SIMULATED_WORDS
+from atlas_hpe.simulated_file import SIMULATED_WORDS
 from atlas_hpe_runtime.simulator.model_header import header_to_json, model_from_header
 from atlas_hpe_runtime.simulator.model_spec import SimulatedModel
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
+import shlex
 import subprocess
 from contextlib import suppress
 from pathlib import Path
 from typing import List, Mapping, Sequence, Tuple
 
-from atlas_hpe.errors import DeviceError
+from atlas_hpe.errors import DeviceError, UsageError
 
 __all__ = ["DOCKER_REFUSED", "container_argv", "find_image", "refused_error", "remove_container"]
 
@@ -54,10 +55,11 @@ def find_image(image: str, environ: Mapping[str, str]) -> str:
     """Id of an image that is on this machine.
 
     Raises:
+        UsageError: No image can have that name.
         DeviceError: There is no Docker, it refuses, or the image is not here.
     """
     if not image or image.startswith("-"):
-        raise DeviceError("that is no name of an image", where=f"--docker {image}")
+        raise UsageError("that is no name of an image", where=f"--docker {shlex.quote(image)}")
     answer = _ask(["docker", "image", "inspect", "--format={{.Id}}", image], environ)
     said = answer.stderr.decode("utf-8", "replace").strip()
     if answer.returncode != 0 and "no such image" in said.lower():
@@ -101,6 +103,7 @@ def _ask(argv: Sequence[str], environ: Mapping[str, str]) -> subprocess.Complete
             env=dict(environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
+            start_new_session=True,  # a second Ctrl-C must not stop it from removing a container
             timeout=_ASK_S,
             check=False,
         )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO, Callable, List, Mapping, Optional, Sequence
 
 from atlas_hpe.errors import DeviceError
+from atlas_hpe.outfile import disk_error
 
 __all__ = ["ProcessResult", "run_logged"]
 
@@ -66,13 +67,13 @@ def run_logged(
 
     Raises:
         DeviceError: The program can't be started.
-        OSError: The log can't be written.
+        OutputError: The log can't be written.
     """
     started = time.monotonic()
     process = _start(argv, folder, environ)
-    watch = _Watch(process.pid, started, show)
     timed_out = False
     try:
+        watch = _Watch(process.pid, started, show)
         while process.poll() is None and not timed_out:
             _copy_chunk(process, log, watch, wait_s=_POLL_S)
             timed_out = time.monotonic() - started > timeout_s
@@ -128,8 +129,11 @@ def _copy_chunk(
         with suppress(subprocess.TimeoutExpired):
             process.wait(wait_s)
         return False
-    log.write(chunk)
-    log.flush()
+    try:
+        log.write(chunk)
+        log.flush()
+    except OSError as error:  # told from an error of ``show``, whose reader may go away
+        raise disk_error(Path(log.name), error) from error
     watch.take(chunk)
     return True
 

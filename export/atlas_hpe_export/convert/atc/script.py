@@ -52,7 +52,7 @@ fi
 export ASCEND_SLOG_PRINT_TO_STDOUT
 
 # Only what this run writes may be taken for its result.
-rm -f {name}.om {name}_*_*.om {om}
+rm -f {stale}
 
 status=0
 {command} || status=$?
@@ -82,9 +82,12 @@ def convert_script(argv: Sequence[str], name: str, om: str) -> str:
         name: Stem of the model, as ``AtcCommand.argv`` was given it.
         om: File name of the result.
     """
+    quoted = shlex.quote(name)
+    stale = dict.fromkeys((f"{quoted}.om", f"{quoted}_*_*.om", shlex.quote(om)))
     return _SCRIPT.format(
         onnx=f"{name}.onnx",
         om=shlex.quote(om),
-        name=shlex.quote(name),
+        name=quoted,
+        stale=" ".join(stale),
         command=" \\\n    ".join(shlex.quote(word) for word in argv),
     )

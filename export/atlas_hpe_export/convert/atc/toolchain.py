@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Callable, Mapping, Optional, Sequence
 
-from atlas_hpe.cann import find_atc
+from atlas_hpe.cann import atc_environment, find_atc
 from atlas_hpe_export.convert.atc.container import container_argv, find_image, remove_container
-from atlas_hpe_export.convert.atc.environment import atc_environment
 from atlas_hpe_export.convert.atc.process import ProcessResult, run_logged
 from atlas_hpe_export.convert.cache import container_identity, program_identity
 
@@ -90,7 +89,7 @@ def run_atc(
 
     Raises:
         DeviceError: The program can't be started.
-        OSError: The log can't be written.
+        OutputError: The log can't be written.
     """
     if toolchain.image is None:
         return run_logged(

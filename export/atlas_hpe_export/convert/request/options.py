@@ -80,10 +80,10 @@ def precision_mode(name: str) -> str:
     """
     if name in PRECISIONS.values():
         return name
-    if name not in PRECISIONS:
+    if name.lower() not in PRECISIONS:
         raise UsageError(
             f"there is no precision '{name}'",
             where="--precision",
             fix="choose one of: " + ", ".join(PRECISIONS),
         )
-    return PRECISIONS[name]
+    return PRECISIONS[name.lower()]

@@ -14,6 +14,8 @@ _COUNT = re.compile(r"([1-9]\d{0,4})", re.ASCII)
 _TWO_SIZES = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})", re.ASCII)
 _EDGES = re.compile(r"(\d{1,4}),(\d{1,4}),(\d{1,4}),(\d{1,4})", re.ASCII)
 _SHAPE = re.compile(r"(?:(.+):)?((?:-1|[1-9]\d{0,8})(?:,(?:-1|[1-9]\d{0,8}))*)", re.ASCII)
+_NODE = re.compile(r"\S|\S.*\S")  # one line of the file for atc
+_PASS = re.compile(r'[^\s:"]+')
 _PICTURE_OPTIONS = {
     "matrix": "--matrix",
     "colour_range": "--range",
@@ -65,8 +67,8 @@ def parse_options(
             (height, width)
             for height, width in _read_list("--image-size", image_size, _TWO_SIZES, example)
         ),
-        keep_dtype=tuple(keep_dtype),
-        fusion_off=tuple(fusion_off),
+        keep_dtype=_read_names("--keep-dtype", keep_dtype, _NODE, "OpType::Softmax"),
+        fusion_off=_read_names("--fusion-off", fusion_off, _PASS, "all"),
         tune=None if tune is None else tune.lower(),
         aipp=_read_picture(form, picture),
         extra=tuple(atc_flags),
@@ -120,6 +122,15 @@ def _read_list(
             "a size is given twice", where=f"{option} {text}", fix="give each size once"
         )
     return tuple(found)
+
+
+def _read_names(
+    option: str, names: Sequence[str], form: Pattern[str], example: str
+) -> Tuple[str, ...]:
+    for name in names:
+        if form.fullmatch(name) is None:
+            raise _bad_form(option, name, example)
+    return tuple(names)
 
 
 def _read_size(text: Optional[str]) -> Optional[Tuple[int, int]]:

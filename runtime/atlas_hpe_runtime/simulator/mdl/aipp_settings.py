@@ -77,6 +77,13 @@ def _switch(value: int) -> int:
     return value
 
 
+def _levels(*values: float) -> Sequence[float]:
+    """What is subtracted from a pixel: 0 to 255, as the pages of both setters say (CANN 8.0.0)."""
+    if not all(0 <= value <= 255 for value in values):
+        raise AclFailure(INVALID_PARAM)
+    return values
+
+
 def _set(machine: Machine, handle: int, index: int, field: str, values: Sequence[float]) -> None:
     """Set four numbers of one picture."""
     pictures = _settings(machine, handle).pictures
@@ -197,7 +204,7 @@ def set_aipp_dtc_pixel_mean(
     machine: Machine, handle: int, c0: int, c1: int, c2: int, c3: int, index: int
 ) -> None:
     """Mean of each channel of one picture."""
-    _set(machine, handle, index, "mean", (c0, c1, c2, c3))
+    _set(machine, handle, index, "mean", _levels(c0, c1, c2, c3))
 
 
 @acl_call("acl.mdl.set_aipp_dtc_pixel_min", "kffffk")
@@ -205,7 +212,7 @@ def set_aipp_dtc_pixel_min(
     machine: Machine, handle: int, c0: float, c1: float, c2: float, c3: float, index: int
 ) -> None:
     """What is subtracted besides, as fp16."""
-    _set(machine, handle, index, "minimum", (c0, c1, c2, c3))
+    _set(machine, handle, index, "minimum", _levels(c0, c1, c2, c3))
 
 
 @acl_call("acl.mdl.set_aipp_pixel_var_reci", "kffffk")

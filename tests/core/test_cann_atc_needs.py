@@ -6,10 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from atlas_hpe.cann import CannInstall
+from atlas_hpe.cann import CannInstall, atc_environment, available_kb, check_memory
 from atlas_hpe.errors import DeviceError
-from atlas_hpe_export.convert.atc.environment import atc_environment
-from atlas_hpe_export.convert.atc.memory import available_kb, check_memory
 
 
 def write_memory(root: Path, available_kb: int, **groups: str) -> Path:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Dict, Mapping, Sequence
 
-from atlas_hpe.cann import CannInstall
+from atlas_hpe.cann.installs import CannInstall
 
 __all__ = ["atc_environment"]
 

@@ -9,6 +9,7 @@ from atlas_hpe.errors import ModelFileError
 __all__ = [
     "SIMULATED_SUFFIX",
     "SIMULATED_WORDS",
+    "is_simulated_file",
     "is_simulated_name",
     "refuse_simulated_model",
 ]
@@ -24,8 +25,21 @@ def is_simulated_name(path: Path) -> bool:
     return path.name.lower().endswith(SIMULATED_SUFFIX)
 
 
+def is_simulated_file(path: Path) -> bool:
+    """Whether the content is that of a simulated model, whatever its name.
+
+    Args:
+        path: A file that can be read.
+
+    Raises:
+        OSError: It can't.
+    """
+    with path.open("rb") as stream:
+        return stream.read(len(SIMULATED_WORDS)) == SIMULATED_WORDS
+
+
 def refuse_simulated_model(path: Path) -> None:
-    """Make sure that a file for ONNX Runtime is not one for the simulator, whatever its name.
+    """Make sure that a file for ONNX Runtime is not one for the simulator.
 
     Args:
         path: A model file that can be read.
@@ -33,11 +47,9 @@ def refuse_simulated_model(path: Path) -> None:
     Raises:
         ModelFileError: It is a simulated model.
     """
-    with path.open("rb") as stream:
-        if stream.read(len(SIMULATED_WORDS)) != SIMULATED_WORDS:
-            return
-    raise ModelFileError(
-        "this is a simulated model, which runs on the simulator only",
-        where=path,
-        fix="use --backend simulator, or give the .onnx that it was made from",
-    )
+    if is_simulated_file(path):
+        raise ModelFileError(
+            "this is a simulated model, which runs on the simulator only",
+            where=path,
+            fix="use --backend simulator, or give the .onnx that it was made from",
+        )
