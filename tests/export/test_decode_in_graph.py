@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
+from batch_checks import find_batch_fault
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,6 +71,15 @@ def blobs(shape: Tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     spread = 0.05 * width
     distance = (columns - centre[:, 0, None, None]) ** 2 + (rows - centre[:, 1, None, None]) ** 2
     return np.exp(-distance / (2 * spread**2))[None].astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape"), [("heatmap-2d", (1, 21, 48, 36)), ("heatmap-1d", (1, 63, 48))]
+)
+def test_pictures_of_a_batch_are_decoded_each_for_itself(kind: str, shape: Tuple[int, ...]) -> None:
+    model = graph_of(shape)
+    append_decoding(model, card_of(kind, shape, {}), GRAPH_DECODERS)
+    assert find_batch_fault(as_proto(model)) is None
 
 
 @pytest.mark.parametrize("shape", SHAPES_2D)

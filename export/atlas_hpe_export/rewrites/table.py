@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Tuple
 
 from atlas_hpe_export.rewrites import (
+    batch_free_reshape,
     batch_norm,
     cast_chains,
     clip_bounds,
@@ -66,5 +67,7 @@ REWRITES: Tuple[RewriteRule, ...] = (
     pad_reflect.RULE,
     clip_bounds.RULE,
     is_nan.RULE,
+    # Last of those that write shapes: the others write that of the example.
+    batch_free_reshape.RULE,
     static_opset.RULE,
 )
