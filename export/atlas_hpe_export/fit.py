@@ -11,9 +11,9 @@ from atlas_hpe_export.feeds import Feeds
 from atlas_hpe_export.graph import Guard, as_ir, as_proto, infer_shapes
 from atlas_hpe_export.lowering import LADDER, lower
 from atlas_hpe_export.rewrites import REWRITES, rewrite
-from atlas_hpe_export.rewrites.batch_axis import plan_batch
+from atlas_hpe_export.rewrites.batch_axis import BatchPlan, plan_batch
 from atlas_hpe_export.simplify import simplify
-from atlas_hpe_export.steps import Step
+from atlas_hpe_export.steps import BATCH_STEP, Step
 
 __all__ = ["fit_to_board"]
 
@@ -53,6 +53,10 @@ def fit_to_board(
         model, step = _simplify_again(model, guard)
         steps.append(step)
     model.ir_version = target.ir_version
+    obstacle = _plan(model).obstacle
+    if obstacle is not None:
+        reason = f"the graph is right for one picture at a time only: {obstacle}"
+        steps.append(Step(BATCH_STEP, "refused", reason))
     return model, tuple(steps)
 
 
@@ -62,12 +66,13 @@ def _simplify_again(model: onnx.ModelProto, guard: Guard) -> Tuple[onnx.ModelPro
     onnxsim makes one Reshape of two with the sizes that it sees.
     """
     simplified, step = simplify(model, guard)
-    if _holds_for_every_batch(model) and not _holds_for_every_batch(simplified):
+    if _plan(model).holds and not _plan(simplified).holds:
         return model, Step("simplify", "reverted", "a shape would have the example's batch again")
     return simplified, step
 
 
-def _holds_for_every_batch(model: onnx.ModelProto) -> bool:
+def _plan(model: onnx.ModelProto) -> BatchPlan:
+    """What stands between a graph and other batches than that of the example."""
     edited = as_ir(model)
     infer_shapes(edited)
-    return plan_batch(edited.graph, edited.graph.opset_imports[""]).holds
+    return plan_batch(edited.graph, edited.graph.opset_imports[""])

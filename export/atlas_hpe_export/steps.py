@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Step"]
+__all__ = ["BATCH_STEP", "Step"]
+
+#: Name of the step that is refused where a graph holds for one picture at a time only.
+BATCH_STEP = "several pictures at once"
 
 
 @dataclass(frozen=True)

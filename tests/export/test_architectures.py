@@ -20,13 +20,12 @@ from atlas_hpe_export.check.finding import BLOCKER  # noqa: E402
 from atlas_hpe_export.fit import fit_to_board  # noqa: E402
 from atlas_hpe_export.frontends import FRONTENDS  # noqa: E402
 from atlas_hpe_export.frontends.outputs import flatten_outputs  # noqa: E402
+from atlas_hpe_export.steps import BATCH_STEP  # noqa: E402
 
 #: Why these hold for one batch only.
 KEEPS_ITS_BATCH = {
     "camera-geometry": "rows of zeros are put together with computed ones: a Concat with constants",
-    "feature-pyramid": "a Resize with sizes, and the batch is among them",
     "graph-convolution": "an Einsum makes one matrix of all pictures",
-    "pyramid-pooling": "a Resize with sizes, and the batch is among them",
     "rexnet": "channels are written into zeros: a Concat with constants",
     "spatial-transformer": "GridSample reads from one table of pixels",
     "vision-transformer": "the class token is a Concat with a constant",
@@ -40,7 +39,7 @@ def test_a_network_becomes_a_graph_that_the_board_takes(name: str, frontend: str
     captured = capture_with(frontend, network, inputs)
     assert find_difference(network, captured, inputs) is None
     feeds = dict(zip(input_names(len(inputs)), (item.numpy() for item in inputs)))
-    model, _ = fit_to_board(captured.model, [feeds], find_target("Ascend310"))
+    model, steps = fit_to_board(captured.model, [feeds], find_target("Ascend310"))
     onnx.checker.check_model(model, full_check=True)
     assert [(item.domain, item.version) for item in model.opset_import] == [("", 11)]
     assert check_onnx(model).of(BLOCKER) == ()
@@ -50,6 +49,7 @@ def test_a_network_becomes_a_graph_that_the_board_takes(name: str, frontend: str
     assert find_difference(network, fitted, draw_inputs(name, seed=1)) is None
     fault = find_batch_fault(model)
     assert (fault is not None) == (name in KEEPS_ITS_BATCH), fault
+    assert (BATCH_STEP in {step.name for step in steps}) == (name in KEEPS_ITS_BATCH)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

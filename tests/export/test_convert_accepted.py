@@ -7,12 +7,14 @@ import shutil
 from pathlib import Path
 from typing import Dict, Optional, Tuple
 
+import numpy as np
 import pytest
 from convert_world import LOG, World
 
 from atlas_hpe.card import find_card
 from atlas_hpe.errors import AtlasHpeError
 from atlas_hpe_export.convert.request.options import AippRequest
+from tiny_onnx import bytes_field, model, node, tensor
 
 
 @pytest.fixture
@@ -89,12 +91,18 @@ def test_batches_and_image_sizes_pass(form: Optional[str], world: World) -> None
     assert set(om.inputs[0].shape) >= {rows, 64}
 
 
-def test_a_batch_that_a_shipped_model_does_not_take_is_explained(
-    landmark: str, world: World
-) -> None:
-    shutil.copy(landmark, str(world.onnx))
+def test_the_default_network_takes_several_batches(landmark: str, world: World) -> None:
+    om = world.convert(landmark, batches=(1, 2, 4))
+    assert om.profiles is not None and om.profiles.values == ((1,), (2,), (4,))
+
+
+def test_a_batch_that_a_graph_does_not_take_is_explained(world: World) -> None:
+    nodes = [node("Reshape", ["image", "sizes"], ["flat"]) + bytes_field(3, "/head/Reshape")]
+    sizes = tensor("sizes", np.array([1, 768]))
+    content = model(nodes, {"image": (1, 3, 16, 16)}, {"flat": (1, 768)}, [sizes])
+    world.onnx.write_bytes(content)
     error = world.fail(AtlasHpeError, left=LOG, batches=(1, 2))
-    assert "Reshape" in str(error)
+    assert "/head/Reshape" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from convert_files import CARD, command_for, graph_card, write_model
 from hypothesis import given
 from hypothesis import strategies as st
 
+from atlas_hpe.card import ModelCard
 from atlas_hpe.errors import UsageError
 from atlas_hpe.onnx_file import OnnxSummary, read_onnx_summary
 from atlas_hpe_export.convert import AippRequest, ConvertOptions, build_command, parse_options
@@ -21,6 +22,7 @@ from atlas_hpe_export.convert.request.checks import (
     check_release,
     find_warnings,
 )
+from atlas_hpe_export.steps import BATCH_STEP
 
 STATIC = (1, 3, 16, 16)
 OPEN = ("n", 3, 16, 16)
@@ -312,12 +314,17 @@ def test_a_flag_that_the_release_does_not_have_is_refused(
 
 
 def warnings_of(
-    folder: Path, options: ConvertOptions, cann: Optional[str], opset: int = 11, **opsets: int
+    folder: Path,
+    options: ConvertOptions,
+    cann: Optional[str],
+    opset: int = 11,
+    card: ModelCard = CARD,
+    **opsets: int,
 ) -> str:
     model = write_model(folder / "hand.onnx", opset=opset)
     summary = read_onnx_summary(model)
     summary = OnnxSummary(**{**vars(summary), "opsets": {**summary.opsets, **opsets}})
-    return "\n".join(find_warnings(build_command(options, summary, CARD), summary, cann))
+    return "\n".join(find_warnings(build_command(options, summary, card), summary, cann))
 
 
 def test_an_opset_outside_the_range_of_the_release_is_warned_of(tmp_path: Path) -> None:
@@ -330,3 +337,18 @@ def test_two_operator_sets_and_a_missing_batch_of_1_are_warned_of(tmp_path: Path
     assert "E16005" in warnings_of(tmp_path, ConvertOptions(), None, mmdeploy=1)
     assert "one picture" in warnings_of(tmp_path, ConvertOptions(batches=(2, 4)), None)
     assert warnings_of(tmp_path, ConvertOptions(batches=(1, 4)), None) == ""
+
+
+def test_a_graph_for_one_picture_at_a_time_is_warned_of_with_other_batches(tmp_path: Path) -> None:
+    refused = (
+        "gather_nd: refused, of no matter",
+        f"{BATCH_STEP}: refused, look at Concat '/net/c'",
+    )
+    card = replace(CARD, provenance=replace(CARD.provenance, refused=refused))
+    for batches in ((1, 4), (4,)):
+        (warning,) = warnings_of(
+            tmp_path, ConvertOptions(batches=batches), None, card=card
+        ).splitlines()
+        assert "/net/c" in warning
+    for batches in ((), (1,)):
+        assert warnings_of(tmp_path, ConvertOptions(batches=batches), None, card=card) == ""

@@ -21,9 +21,10 @@ from atlas_hpe.targets import find_target  # noqa: E402
 from atlas_hpe_export import fit  # noqa: E402
 from atlas_hpe_export.feeds import Feeds  # noqa: E402
 from atlas_hpe_export.fit import fit_to_board  # noqa: E402
-from atlas_hpe_export.graph import Guard  # noqa: E402
+from atlas_hpe_export.graph import Guard, as_ir, infer_shapes  # noqa: E402
+from atlas_hpe_export.rewrites.batch_axis import plan_batch  # noqa: E402
 from atlas_hpe_export.rewrites.batch_free_reshape import RULE  # noqa: E402
-from atlas_hpe_export.steps import Step  # noqa: E402
+from atlas_hpe_export.steps import BATCH_STEP, Step  # noqa: E402
 
 
 def picture(*shape: int) -> np.ndarray:
@@ -282,10 +283,24 @@ def test_a_graph_that_keeps_its_batch_is_left_and_says_where(nodes: Nodes, culpr
     constants = {name: array for name, array in CONSTANTS.items() if name in used}
     model = make_model([*first, *nodes], X, constants=constants)
     after, steps = apply_rules(model, [RULE], [X])
-    assert [step.status for step in steps] == ["refused"]
-    assert culprit in steps[0].reason
-    assert steps[0].reason.count("the graph keeps its batch") == 1
+    assert steps == ()
     assert shapes_in(after) == shapes_in(model)
+    edited = as_ir(model)
+    infer_shapes(edited)
+    obstacle = plan_batch(edited.graph, 11).obstacle
+    assert obstacle is not None and culprit in obstacle
+
+
+def test_an_export_says_once_that_a_graph_keeps_its_batch() -> None:
+    used = {name for node in with_a_constant_row() for name in node.input}
+    constants = {name: array for name, array in CONSTANTS.items() if name in used}
+    model = make_model(
+        [helper.make_node("Abs", ["x"], ["a"]), *with_a_constant_row()], X, constants=constants
+    )
+    _, steps = fit_to_board(model, [X], find_target("Ascend310"))
+    (step,) = (step for step in steps if step.name == BATCH_STEP)
+    assert step.status == "refused"
+    assert "Concat" in step.reason
 
 
 @st.composite

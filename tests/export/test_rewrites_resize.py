@@ -29,6 +29,7 @@ from atlas_hpe_export.rewrites import (  # noqa: E402
     resize_cubic,
     resize_half_pixel,
     resize_nearest,
+    resize_scales,
 )
 from atlas_hpe_export.rewrites.large_average_pool import RULE as POOL  # noqa: E402
 from atlas_hpe_export.rewrites.resize_weights import onnx_weights  # noqa: E402
@@ -248,6 +249,31 @@ def test_unknown_sizes_are_an_error_that_names_the_place(mode: str) -> None:
     with pytest.raises(CheckFailedError, match="not known") as caught:
         apply_rules(model, [HALF_PIXEL, CUBIC, NEAREST], [{"x": x}])
     assert "/up/Resize" in str(caught.value.where)
+
+
+@settings(max_examples=30, deadline=None)
+@given(before=st.integers(1, 40), after=st.integers(1, 40))
+def test_sizes_of_a_linear_resize_become_factors(before: int, after: int) -> None:
+    x = picture(1, 2, before, 3)
+    model = resize_model(x, (after, 5), mode="linear", coordinate_transformation_mode="asymmetric")
+    changed, _ = apply_once(model, resize_scales.RULE, {"x": x})
+    (node,) = changed.graph.node
+    assert len(node.input) == 3
+
+
+@pytest.mark.parametrize(("after", "inputs"), [(20, 3), (38, 4)])
+def test_sizes_of_a_nearest_resize_become_factors_that_are_exact(after: int, inputs: int) -> None:
+    x = picture(1, 2, 10, 3)
+    plain = dict(coordinate_transformation_mode="asymmetric", nearest_mode="floor")
+    model = resize_model(x, (after, 6), mode="nearest", **plain)
+    changed, _ = apply_rules(model, [resize_scales.RULE], [{"x": x}])
+    assert len(changed.graph.node[0].input) == inputs
+
+
+def test_factors_and_unknown_sizes_are_left() -> None:
+    x = picture(1, 2, 4, 4)
+    model = resize_model(x, (8, 8), by_scale=2.0, mode="linear")
+    assert apply_rules(model, [resize_scales.RULE], [{"x": x}])[1] == ()
 
 
 def test_coordinates_of_a_region_are_an_error() -> None:

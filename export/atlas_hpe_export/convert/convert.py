@@ -24,7 +24,11 @@ from atlas_hpe_export.convert.log import log_path_of, open_log
 from atlas_hpe_export.convert.publish import check_outputs, find_current, publish
 from atlas_hpe_export.convert.record import make_record
 from atlas_hpe_export.convert.report import ConvertReport
-from atlas_hpe_export.convert.request.checks import check_release, find_warnings
+from atlas_hpe_export.convert.request.checks import (
+    check_release,
+    find_batch_warnings,
+    find_warnings,
+)
 from atlas_hpe_export.convert.request.options import ConvertOptions
 from atlas_hpe_export.convert.scratch import scratch_folder, take_model
 
@@ -197,7 +201,8 @@ def _simulate(job: ConvertJob, force: bool, show: Show) -> ConvertReport:
     if current is None:
         check_outputs(job, force=force)
     started = time.perf_counter()
-    om, notes = simulate_om(job)
+    om, ignored = simulate_om(job)
+    notes = [*find_batch_warnings(job.command), *ignored]
     _show_warnings(notes, show)
     if current is not None:
         return _report(job, "up to date", current, find_card(job.out), notes)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from atlas_hpe_export.graph import GraphBuilder, Outcome, Refusal, constant_of
+from atlas_hpe_export.graph import GraphBuilder, Outcome, constant_of
 from atlas_hpe_export.rewrites.batch_axis import plan_batch
 from atlas_hpe_export.rewrites.rule import RewriteRule
 
@@ -28,8 +28,7 @@ def _replace(node: ir.Node, builder: GraphBuilder) -> Outcome:
         return None
     plan = plan_batch(node.graph, builder.opset)
     if plan.obstacle is not None:
-        is_first = node is next(filter(_has_batch_of_example, node.graph))
-        return Refusal(f"the graph keeps its batch: {plan.obstacle}") if is_first else None
+        return None  # ``fit_to_board`` says so, once for the graph
     shape = plan.shapes.get(node.outputs[0].name or "")
     return None if shape is None else [builder.op("Reshape", node.inputs[0], builder.ints(*shape))]
 

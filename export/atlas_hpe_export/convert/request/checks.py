@@ -26,8 +26,15 @@ from atlas_hpe.onnx_file import OnnxSummary
 from atlas_hpe.targets import find_release, has_flag
 from atlas_hpe_export.convert.request.command import AtcCommand
 from atlas_hpe_export.convert.request.extra import TYPED_OPTIONS, spoken
+from atlas_hpe_export.steps import BATCH_STEP
 
-__all__ = ["check_command", "check_normalisation", "check_release", "find_warnings"]
+__all__ = [
+    "check_command",
+    "check_normalisation",
+    "check_release",
+    "find_batch_warnings",
+    "find_warnings",
+]
 
 _PROFILES = ("dynamic_batch_size", "dynamic_image_size", "dynamic_dims")
 _DYNAMIC = (*_PROFILES, "input_shape_range")
@@ -334,4 +341,14 @@ def find_warnings(command: AtcCommand, summary: OnnxSummary, cann: Optional[str]
     batches = command.values.get("dynamic_batch_size", "1").split(",")
     if "1" not in batches:
         warnings.append("1 is not among the batches, and the pipelines feed one picture at a time")
-    return warnings
+    return warnings + find_batch_warnings(command)
+
+
+def find_batch_warnings(command: AtcCommand) -> List[str]:
+    """What the export found out about a graph that is to take several pictures at once."""
+    shapes = command.values.get("input_shape", "").split(";")
+    batches = {shape.rpartition(":")[2].partition(",")[0] for shape in shapes}
+    if command.card is None or batches <= {"", "1"}:
+        return []
+    found = [said for said in command.card.provenance.refused if said.startswith(BATCH_STEP)]
+    return [f"{said}; another batch may fail, or mix pictures up" for said in found]
