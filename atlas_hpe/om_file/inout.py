@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
+from atlas_hpe.acl_enums import ACL_DTYPES, ACL_FORMATS
 from atlas_hpe.om_file.message import Budget, DamageError, Message, read_text
 from atlas_hpe.om_file.spec import OmProfiles, OmTensor
 
@@ -17,39 +18,6 @@ __all__ = ["InOutInfo", "read_inout"]
 
 _TENSOR = struct.Struct("<QIIIIII")
 _PROFILE_KINDS = {2: "batch", 3: "image size", 4: "dims"}
-# Numbers of the ACL enum, section 1.6.
-_DTYPES = {
-    0: "float32",
-    1: "float16",
-    2: "int8",
-    3: "int32",
-    4: "uint8",
-    6: "int16",
-    7: "uint16",
-    8: "uint32",
-    9: "int64",
-    10: "uint64",
-    11: "float64",
-    12: "bool",
-    13: "string",
-    16: "complex64",
-    17: "complex128",
-    27: "bfloat16",
-}
-_FORMATS = {
-    0: "NCHW",
-    1: "NHWC",
-    2: "ND",
-    3: "NC1HWC0",
-    4: "FRACTAL_Z",
-    12: "NC1HWC0_C04",
-    16: "HWCN",
-    27: "NDHWC",
-    29: "FRACTAL_NZ",
-    30: "NCDHW",
-    32: "NDC1HWC0",
-    33: "FRACTAL_Z_3D",
-}
 
 
 @dataclass(frozen=True)
@@ -139,8 +107,8 @@ def _read_tensors(reader: _Reader) -> Tuple[OmTensor, ...]:
         tensors.append(
             OmTensor(
                 name=name,
-                dtype=_DTYPES.get(dtype, "unknown"),
-                format=_FORMATS.get(layout, f"format {layout}"),
+                dtype=ACL_DTYPES.get(dtype, "unknown"),
+                format=ACL_FORMATS.get(layout, f"format {layout}"),
                 # With static AIPP the second list is the buffer's, the first the network's.
                 shape=buffer_dims or dims,
                 size_bytes=size or None,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Dict
 
+from atlas_hpe.acl_enums import ACL_DTYPES
+
 __all__ = [
     "COPY_DEVICE_TO_DEVICE",
     "COPY_DEVICE_TO_HOST",
@@ -41,20 +43,7 @@ RUN_MODE_HOST = 1
 
 #: Element type of ACL -> NumPy's name. Strings and bfloat16 have none.
 DTYPES: Dict[int, str] = {
-    0: "float32",
-    1: "float16",
-    2: "int8",
-    3: "int32",
-    4: "uint8",
-    6: "int16",
-    7: "uint16",
-    8: "uint32",
-    9: "int64",
-    10: "uint64",
-    11: "float64",
-    12: "bool",
-    16: "complex64",
-    17: "complex128",
+    number: name for number, name in ACL_DTYPES.items() if name not in ("string", "bfloat16")
 }
 
 #: Format of ACL -> layout of a ``TensorSpec``; all others are "ND".
