@@ -296,7 +296,7 @@ def load_acl() -> Acl:
             "running on an Ascend device needs the Python package 'acl', which was not found",
             why="it comes with CANN and is put on the path by its set_env.sh",
             fix="source /usr/local/Ascend/ascend-toolkit/set_env.sh; "
-            "without a board use --backend simulator",
+            "without a board give --backend simulator the .onnx, or what convert --simulate makes",
         ) from error
     except AtlasHpeError:  # of the simulator that stands in its place
         raise
