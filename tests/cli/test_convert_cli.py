@@ -156,3 +156,15 @@ def test_a_simulated_model_is_called_that_everywhere() -> None:
     assert "compiled by atc" not in said
     assert said.startswith("warning: ")
     assert report["warnings"]
+
+
+def test_a_compilation_goes_on_when_nobody_reads_along(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "atlas_hpe", "convert", "hand.onnx"]
+    try:
+        subprocess.run(command, stderr=writing, timeout=120, check=False)
+    finally:
+        os.close(writing)
+    assert read_om_summary("hand.om").models[0].soc == "Ascend310"
+    assert load_card("hand.om").provenance.build is not None

@@ -55,6 +55,8 @@ def write_card(model: Path, build: bool = False, simulated: bool = False) -> Non
     onnx = model.with_name("card.onnx")
     onnx.write_bytes(tiny_onnx.hand_model())
     card = load_card(onnx)
+    measured = replace(card.provenance, parity={"joint_max_px": 0.25})
+    card = replace(card, provenance=measured)
     if build:
         compiler = "the simulator" if simulated else "atc 5.0.4"
         hashes = ("0" * 64, "1" * 64)
@@ -92,12 +94,15 @@ def test_the_card_beside_an_om_is_shown_with_its_build(om: Path) -> None:
     text = output_of("inspect", om)
     assert "card        tiny hand, hand-2d" in text
     assert "built       compiled by atc 5.0.4 in 12.3 s on x86_64" in text
+    assert "parity      joint_max_px 0.25 (of the .onnx, at export)" in text
     assert json.loads(output_of("inspect", om, "--json"))["card"]["name"] == "tiny hand"
 
 
 def test_a_card_without_a_build_shows_none(om: Path) -> None:
     write_card(om)
-    assert "built" not in output_of("inspect", om)
+    text = output_of("inspect", om)
+    assert "built" not in text
+    assert "parity      joint_max_px 0.25\n" in text
 
 
 def test_a_simulated_model_is_first_of_all_called_simulated(simulated: Path) -> None:

@@ -25,6 +25,7 @@ from atlas_hpe_export.convert import (
 )
 from atlas_hpe_export.convert.request.command import AtcCommand
 from atlas_hpe_export.convert.simulate import Simulation, simulated_model
+from atlas_hpe_export.steps import BATCH_STEP
 from atlas_hpe_runtime import open_session
 from atlas_hpe_runtime.simulator.model_file import load_simulated_model
 from atlas_hpe_runtime.simulator.model_spec import SimulatedModel
@@ -321,3 +322,15 @@ def test_bad_input_is_a_clear_error(tmp_path: Path) -> None:
 def test_the_card_s_own_numbers_stay(model: Path) -> None:
     built, own = load_card(simulate(model).path), load_card(model)
     assert replace(built, provenance=own.provenance, graphs=own.graphs) == own
+
+
+def test_a_graph_for_one_picture_at_a_time_is_warned_of(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = load_card(model)
+    refused = (f"{BATCH_STEP}: refused, look at Concat '/net/c'",)
+    card = replace(card, provenance=replace(card.provenance, refused=refused))
+    monkeypatch.setattr("atlas_hpe_export.convert.job.find_card", lambda path: card)
+    (warning,) = simulate(model, batches=(1, 2)).warnings
+    assert "/net/c" in warning
+    assert simulate(model, model.with_name("one.simulated.om")).warnings == ()

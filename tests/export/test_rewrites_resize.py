@@ -266,8 +266,9 @@ def test_sizes_of_a_nearest_resize_become_factors_that_are_exact(after: int, inp
     x = picture(1, 2, 10, 3)
     plain = dict(coordinate_transformation_mode="asymmetric", nearest_mode="floor")
     model = resize_model(x, (after, 6), mode="nearest", **plain)
-    changed, _ = apply_rules(model, [resize_scales.RULE], [{"x": x}])
+    changed, steps = apply_rules(model, [resize_scales.RULE], [{"x": x}])
     assert len(changed.graph.node[0].input) == inputs
+    assert [step.status for step in steps] == (["applied"] if inputs == 3 else [])
 
 
 def test_factors_and_unknown_sizes_are_left() -> None:
