@@ -7,7 +7,7 @@ from typing import Optional, Tuple
 
 import numpy as np
 
-__all__ = ["Frame", "HandPose"]
+__all__ = ["Frame", "HandPose", "JointHeatmaps"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,17 +17,33 @@ class Frame:
     Attributes:
         index: Position in the source, from 0; a frame that could not be read leaves a gap.
         time_s: Presentation time in seconds from the start of the source.
-        image: (H, W, 3) uint8, BGR.
+        image: (H, W, 3) uint8, BGR; of a depth source the depth in false colours.
+        depth_mm: (H, W) float32, millimetres from the camera, 0 where there is none; None for
+            colour sources.
     """
 
     index: int
     time_s: float
     image: np.ndarray
+    depth_mm: Optional[np.ndarray] = None
 
     @property
     def size_px(self) -> Tuple[int, int]:
         """Width and height."""
         return int(self.image.shape[1]), int(self.image.shape[0])
+
+
+@dataclass(frozen=True, eq=False)
+class JointHeatmaps:
+    """Where a network saw each joint of one hand.
+
+    Attributes:
+        values: (21, h, w), hand21 order, in the scale of the network.
+        to_source: (2, 3) map from heatmap pixels (continuous) to source pixels.
+    """
+
+    values: np.ndarray
+    to_source: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +69,8 @@ class HandPose:
         joints_3d_frame: Frame of reference of ``joints_3d``, for example ``"root-relative"``.
         depth: (21,) depth relative to the wrist in source pixels (weak perspective), away from the
             camera positive; NaN for a joint that was not found, None when the network does not say.
+        heatmaps: What the joints were read from, None from networks without heatmaps. For drawing;
+            no file holds them.
     """
 
     joints: np.ndarray
@@ -67,3 +85,4 @@ class HandPose:
     joints_3d: Optional[np.ndarray] = None
     joints_3d_frame: Optional[str] = None
     depth: Optional[np.ndarray] = None
+    heatmaps: Optional[JointHeatmaps] = None

@@ -20,7 +20,7 @@ class Work:
         frame: The frame.
         tensors: Feeds, then outputs of a network that another stage goes on with.
         hands: The hands in the frame.
-        picture: The frame with its hands drawn, (H, W, 3) uint8, BGR.
+        picture: The frame with its hands drawn, (h, w, 3) uint8, BGR, in the size of the outputs.
     """
 
     frame: Frame

@@ -21,6 +21,7 @@ __all__ = ["FrameRecord", "JsonlSink", "load_schema", "read_jsonl"]
 
 _ARRAY_SHAPES = {"joints": (21, 2), "joint_scores": (21,), "joints_3d": (21, 3), "depth": (21,)}
 _OPTIONAL_ARRAYS = frozenset({"joints_3d", "depth"})
+_WRITTEN = tuple(field.name for field in fields(HandPose) if field.name != "heatmaps")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +63,7 @@ class JsonlSink(FileSink):
             "frame": int(frame.index),
             "time_s": require_time_s(frame, self.path),
             "hands": [
-                {field.name: _to_json(getattr(hand, field.name)) for field in fields(hand)}
-                for hand in hands
+                {name: _to_json(getattr(hand, name)) for name in _WRITTEN} for hand in hands
             ],
         }
         text = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -38,6 +38,7 @@ class DeviceFrame(Frame):
             ("picture", picture),
             ("_size_px", size_px),
             ("_image", None),
+            ("depth_mm", None),
         ):
             object.__setattr__(self, name, value)
 

@@ -10,6 +10,7 @@ from typing import Dict, Iterator, List, Optional, Tuple, Union
 from atlas_hpe.errors import AtlasHpeError, MissingExtraError, SourceError
 from atlas_hpe.poses import Frame
 from atlas_hpe_pipelines.sources.device_frame import DeviceFrame
+from atlas_hpe_pipelines.sources.source import RecordedSource
 from atlas_hpe_pipelines.sources.video import VideoSource
 from atlas_hpe_runtime.acl.api import Acl, load_acl
 from atlas_hpe_runtime.acl.dvpp import Fallback, VideoDecoder
@@ -28,7 +29,7 @@ _CODECS: Dict[str, str] = {
 }
 
 
-class HostVideo:
+class HostVideo(RecordedSource):
     """A video that OpenCV decodes though the device was asked for; a ``Source``.
 
     Args:
@@ -51,7 +52,7 @@ class HostVideo:
         self._video.close()
 
 
-class DeviceVideo:
+class DeviceVideo(RecordedSource):
     """A video that the device decodes; a ``Source`` of ``DeviceFrame``.
 
     Made by ``open_device_video``. One thread iterates and closes; frames may be used in any.

@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Iterator, List, Optional, Tuple
 
 from typing_extensions import Protocol
 
 from atlas_hpe.poses import Frame
 
-__all__ = ["Source"]
+__all__ = ["RecordedSource", "Source", "SourceOptions"]
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """How a source is read.
+
+    Attributes:
+        fps: Frames per second of pictures, which carry no time; None for the source's own rate.
+            Videos and live sources have their own.
+        drop: Live sources only. ``"newest"`` goes on with the newest frame and drops those that
+            waited longer; ``"never"`` keeps all, as far as the sender allows.
+        reconnect_s: Live sources only. How long a lost stream or camera is tried again, in seconds;
+            0 gives up at once.
+        depth_unit_mm: Depth pictures only. Millimetres that one step of the 16 bits stands for.
+    """
+
+    fps: Optional[float] = None
+    drop: str = "newest"
+    reconnect_s: float = 60.0
+    depth_unit_mm: float = 1.0
 
 
 class Source(Protocol):
     """Something that yields frames once, from its start.
 
     Attributes:
-        name: What the user called it.
-        size_px: Width and height of its frames.
+        name: What the user called it, without credentials.
+        size_px: Width and height of its first frame.
         fps: Frames per second, as declared or, where that is nonsense, assumed (see ``warnings``).
         frame_count: Number of frames it says it has, None when it does not say.
+        depth: Its frames carry ``depth_mm``.
+        live: Frames come when they come: whoever is late loses some, and it ends when it is stopped.
+        dropped: Frames that a live source left out so far.
         warnings: What the user has to know; complete once the frames are used up.
     """
 
@@ -26,10 +50,27 @@ class Source(Protocol):
     size_px: Tuple[int, int]
     fps: float
     frame_count: Optional[int]
+    depth: bool
+    live: bool
+    dropped: int
     warnings: List[str]
 
     def frames(self) -> Iterator[Frame]:
-        """The frames in order; times never decrease."""
+        """The frames in order; times never decrease. One thread reads them."""
+
+    def stop(self) -> None:
+        """Let ``frames`` end soon, also while it waits; from any thread, as often as one likes."""
 
     def close(self) -> None:
         """Release the file or device; calling it again does nothing."""
+
+
+class RecordedSource:
+    """What sources have in common whose frames wait to be read."""
+
+    depth = False
+    live = False
+    dropped = 0
+
+    def stop(self) -> None:
+        """Nothing to do: no frame is waited for, and whoever reads can end by itself."""

@@ -14,6 +14,7 @@ import numpy as np
 from atlas_hpe.errors import InputError, SourceError
 from atlas_hpe.files import check_readable
 from atlas_hpe.poses import Frame
+from atlas_hpe_pipelines.sources.source import RecordedSource
 
 __all__ = ["VideoSource"]
 
@@ -26,7 +27,7 @@ _FFMPEG_QUIET = "-8"
 _MAX_FAILED_READS = 30
 
 
-class VideoSource:
+class VideoSource(RecordedSource):
     """A video file as a ``Source``.
 
     Frame times are the container's presentation times, so a variable frame rate is kept. Rotation
