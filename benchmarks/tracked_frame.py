@@ -57,7 +57,8 @@ def measure(model: Path, count: int) -> Dict[str, float]:
     spec = card.preprocess
     feeds = to_feeds(card, np.zeros((spec.height_px, spec.width_px, 3), np.uint8))
     with open_session(model, threads=1) as session:
-        finder = HandFinder(HandReader(card, session), KnownHand(clip[0][1]), max_hands=1)
+        reader, known = HandReader(card, session), KnownHand(clip[0][1])
+        finder = HandFinder(reader, known, max_hands=1, detect_every=count)
         tracked_ms: List[float] = []
         alone_ms: List[float] = []
         for index, (picture, _, time_s) in enumerate(clip):

@@ -74,6 +74,7 @@ ELSEWHERE = (
     (re.compile(r"make( [\w=./\"-]+)*$"), ".ci/run runs it, see the test below"),
     (re.compile(r"\.ci/run$"), "it runs this test"),
     (re.compile(r"atlas-hpe train "), "takes hours; tests/learn trains a tiny one, see below"),
+    (re.compile(r"atlas-hpe serve "), "runs until it is stopped; tests/browser watches it"),
     (re.compile(r"(python3? -m )?pip install "), "make and .ci/run install; see the test below"),
 )
 

@@ -231,7 +231,7 @@ def _read_graph(node: _Node) -> GraphSpec:
 def _read_preprocess(node: _Node) -> PreprocessSpec:
     fields = node.fields(
         ("width_px", "height_px", "colour", "fit", "mean", "std"),
-        ("crop_scale", "border", "layout", "dtype", "where", "aipp"),
+        ("crop_scale", "max_tilt_deg", "border", "layout", "dtype", "where", "aipp"),
     )
 
     def chosen(key: str, options: Tuple[str, ...], default: str) -> str:
@@ -259,7 +259,14 @@ def _read_preprocess(node: _Node) -> PreprocessSpec:
         dtype=chosen("dtype", DTYPES, PreprocessSpec.dtype),
         where=where,
         aipp=aipp,
+        max_tilt_deg=fields["max_tilt_deg"].or_none(_read_tilt)
+        if "max_tilt_deg" in fields
+        else None,
     )
+
+
+def _read_tilt(node: _Node) -> float:
+    return node.number(above=0)
 
 
 def _read_aipp(node: _Node) -> AippInput:

@@ -95,6 +95,8 @@ class PreprocessSpec:
         fit: ``"stretch"`` (the region fills the input), ``"letterbox"`` (aspect kept, the rest is
             border) or ``"crop"`` (the region is a square around the hand's box).
         crop_scale: Side of that square over the longer side of the hand's box.
+        max_tilt_deg: How far from upright a hand may stand in the input, either way, in degrees;
+            None for any way. Whoever crops has to know it if it can't turn the square, as DVPP.
         border: What lies outside the picture: ``"replicate"`` or ``"mean"``.
         mean: Per channel, 0..255 terms.
         std: Per channel, 0..255 terms.
@@ -118,6 +120,7 @@ class PreprocessSpec:
     dtype: str = "float32"
     where: str = "host"
     aipp: Optional[AippInput] = None
+    max_tilt_deg: Optional[float] = None
 
 
 @dataclass(frozen=True)

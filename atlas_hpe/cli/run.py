@@ -1,16 +1,22 @@
-"""``atlas-hpe run``: video -> hand poses -> files."""
+"""``atlas-hpe run``: a source of frames -> hand poses -> files."""
 
 from __future__ import annotations
 
 import sys
 from collections import deque
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional, Tuple
 
 import click
 
+from atlas_hpe.cli.pipeline_options import (
+    PipelineChoice,
+    describe_pipeline,
+    open_pipeline,
+    pipeline_options,
+)
 from atlas_hpe.cli.report import emit_json, json_option, say
 
 if TYPE_CHECKING:
@@ -18,87 +24,93 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
+_STANDARD_OUTPUT = "-"
+
 
 @click.command("run")
-@click.argument("source")
-@click.option("--model", metavar="FILE", help="Model with a card; default: the one shipped.")
-@click.option(
-    "--hands", default=2, show_default=True, type=click.IntRange(min=1), help="Most hands at once."
-)
-@click.option(
-    "--detector",
-    default="auto",
-    metavar="FILE",
-    help="Hand detector with a card, or none; default: the one shipped, for models that take a "
-    "crop of a hand.",
-)
-@click.option("--box", metavar="X,Y,W,H", help="The hand's box in source pixels, in every frame.")
-@click.option("--full-frame", is_flag=True, help="Look at the whole frame; no detector.")
+@pipeline_options
 @click.option(
     "--out",
     required=True,
     multiple=True,
     metavar="FILE",
-    help="Output, kind by suffix: .gif, .mp4 or .jsonl; may repeat.",
+    help="Output, kind by suffix: .gif, .mp4, .webm, .jsonl, .csv, .npz; pictures/, with the "
+    "slash, is a folder of pictures, - is JSON lines on standard output; may repeat.",
 )
 @click.option("--force", is_flag=True, help="Replace outputs that exist.")
 @click.option(
-    "--max-width-px", type=click.IntRange(min=1), metavar="N", help="Shrink wider pictures to this."
+    "--max-fps",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="N",
+    help=".gif, .mp4, .webm: leave frames out above this rate; the clip keeps its length.",
 )
 @click.option(
-    "--backend",
-    default="auto",
+    "--loop",
+    type=click.IntRange(-1, 0xFFFF),
+    default=0,
     show_default=True,
-    metavar="NAME",
-    help="Where the models run: onnxruntime (.onnx, this machine), acl (.om, an Ascend device), "
-    "simulator (.onnx or a simulated model, a simulated device); auto goes by the file's name.",
+    metavar="N",
+    help=".gif: how often it repeats; 0 for ever, -1 never.",
+)
+@click.option(
+    "--palette",
+    type=click.Choice(["tracked", "octree", "shared"]),
+    default="tracked",
+    show_default=True,
+    help=".gif: how its colours are chosen.",
 )
 @json_option
 def command(
-    source: str,
-    model: Optional[str],
-    hands: int,
-    detector: str,
-    box: Optional[str],
-    full_frame: bool,
+    choice: PipelineChoice,
     out: Tuple[str, ...],
     force: bool,
-    max_width_px: Optional[int],
-    backend: str,
+    max_fps: Optional[float],
+    loop: int,
+    palette: str,
     as_json: bool,
 ) -> None:
-    """Find the hands in every frame of the video SOURCE and write what was found.
+    """Find the hands in every frame of SOURCE and write what was found.
+
+    SOURCE is a video, a picture, a folder or 'glob*.png' of pictures (also 16-bit depth), a
+    list.txt of them, the number of a camera, an rtsp:// or http:// address, or - for standard
+    input.
 
     Prints frames, total time, frames/s and the time of each stage, measured on this machine.
+    Ctrl-C ends a camera or stream and finishes the outputs; of anything else it removes them.
     """
     from atlas_hpe.errors import UsageError
-    from atlas_hpe.geometry import parse_box
-    from atlas_hpe_pipelines import Pipeline
+    from atlas_hpe_pipelines import OutputOptions
     from atlas_hpe_runtime.session import BASIS_SIMULATED
 
-    if box is not None and full_frame:
-        raise UsageError("--box and --full-frame contradict each other", fix="give one of them")
-    if full_frame and detector not in ("auto", "none"):
-        raise UsageError("--detector and --full-frame contradict each other", fix="give one")
-    pipeline = Pipeline(
-        source,
-        model,
-        box=None if box is None else parse_box(box),
-        hands=hands,
-        detector=None if full_frame or detector == "none" else detector,
-        out=out,
-        force=force,
-        max_width_px=max_width_px,
-        backend=backend,
-    )
-    say(f"model {pipeline.card.name}, {_describe_place(pipeline, hands, box is None)}")
-    if pipeline.basis == BASIS_SIMULATED:
-        say("no board: the Ascend device is simulated, and no time below is one of a board")
-    _run_to_the_end(pipeline)
+    if as_json and _STANDARD_OUTPUT in out:
+        raise UsageError("--json and --out - both write to standard output", fix="give one of them")
+    output = OutputOptions(loop=None if loop < 0 else loop, max_fps=max_fps, palette=palette)
+    with open_pipeline(choice, out=out, force=force, output=output) as pipeline:
+        say(describe_pipeline(pipeline, choice))
+        if pipeline.basis == BASIS_SIMULATED:
+            say("no board: the Ascend device is simulated, and no time below is one of a board")
+        _run_to_the_end(pipeline)
     report = pipeline.report()
     _say_report(report)
     if as_json:
         emit_json(asdict(report))
+
+
+def _run_to_the_end(pipeline: Pipeline) -> None:
+    """Run, with a bar on a terminal only; click 8.1, the last for Python 3.9, can't hide one."""
+    from atlas_hpe.stopping import stop_requests
+
+    with ExitStack() as stack:
+        frames = stack.enter_context(closing(iter(pipeline)))
+        if pipeline.live:
+            say("Ctrl-C ends it and finishes the outputs")
+            stack.enter_context(stop_requests(pipeline.stop))
+        if sys.stderr is None or not sys.stderr.isatty():
+            deque(frames, maxlen=0)
+            return
+        count = pipeline.frame_count
+        progress = click.progressbar(frames, length=count, label="frames", file=sys.stderr)
+        deque(stack.enter_context(progress), maxlen=0)
 
 
 def _say_report(report: RunReport) -> None:
@@ -113,27 +125,12 @@ def _say_report(report: RunReport) -> None:
         if output.dropped:
             say(
                 f"warning: {output.path}: {output.dropped} of {report.frames} frames were left "
-                "out, the format can't show them so fast; the clip keeps its length"
+                "out, they came faster than it shows them; the clip keeps its length"
             )
-        say(f"wrote {output.path} ({Path(output.path).stat().st_size / 1e6:.1f} MB)")
+        if output.path != _STANDARD_OUTPUT:
+            say(f"wrote {output.path} ({_size_bytes(Path(output.path)) / 1e6:.1f} MB)")
 
 
-def _run_to_the_end(pipeline: Pipeline) -> None:
-    """Run, with a bar on a terminal only; click 8.1, the last for Python 3.9, can't hide one."""
-    with closing(iter(pipeline)) as frames:
-        if sys.stderr is None or not sys.stderr.isatty():
-            deque(frames, maxlen=0)
-            return
-        count = pipeline.frame_count
-        with click.progressbar(frames, length=count, label="frames", file=sys.stderr) as progress:
-            deque(progress, maxlen=0)
-
-
-def _describe_place(pipeline: Pipeline, hands: int, whole: bool) -> str:
-    """Where the model looks."""
-    if pipeline.detector_card is not None:
-        count = "1 hand" if hands == 1 else f"up to {hands} hands"
-        return f"detector {pipeline.detector_card.name}, {count}"
-    region = () if pipeline.region is None else pipeline.region.as_tuple()
-    numbers = ",".join(f"{number:g}" for number in region)
-    return f"region the whole frame ({numbers})" if whole else f"region {numbers}"
+def _size_bytes(path: Path) -> int:
+    files = path.iterdir() if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files)

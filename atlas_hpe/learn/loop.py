@@ -35,7 +35,7 @@ from atlas_hpe.learn.state import (
     weights_path,
 )
 from atlas_hpe.learn.stepping import Stepper
-from atlas_hpe.learn.stopping import stop_requests
+from atlas_hpe.stopping import stop_requests
 from atlas_hpe.learn.task import TrainingTask
 
 __all__ = ["SHEET_NAME", "TrainingReport", "train"]

@@ -11,7 +11,7 @@ from atlas_hpe.lazy import lazy_attributes
 
 if TYPE_CHECKING:
     from atlas_hpe_pipelines.decoders import DECODERS, DecodedHand, decode_hand, decode_joints
-    from atlas_hpe_pipelines.draw import draw_hands
+    from atlas_hpe_pipelines.drawing import SHOW, DrawOptions, Renderer, draw_hands
     from atlas_hpe_pipelines.movement import (
         check_worst_pictures,
         draw_movement,
@@ -31,22 +31,44 @@ if TYPE_CHECKING:
         StageReport,
         format_run_report,
     )
-    from atlas_hpe_pipelines.sinks import Sink, open_sink
-    from atlas_hpe_pipelines.sources import Source, open_device_video, open_source
+    from atlas_hpe_pipelines.sinks import OutputOptions, Sink, check_output, open_sink
+    from atlas_hpe_pipelines.smoothing import SMOOTHING, HandSmoother
+    from atlas_hpe_pipelines.sources import Source, SourceOptions, open_device_video, open_source
     from atlas_hpe_pipelines.tracking import HandDetector, HandFinder, HandReader
+
+_HOMES = {
+    "decoders": ("DECODERS", "DecodedHand", "decode_hand", "decode_joints"),
+    "drawing": ("SHOW", "DrawOptions", "Renderer", "draw_hands"),
+    "movement": ("check_worst_pictures", "draw_movement", "write_worst_pictures"),
+    "pipeline": ("Pipeline",),
+    "preprocess": ("crop_picture", "cut_sample", "input_affine", "prepare_sample", "to_feeds"),
+    "run_report": ("OutputReport", "RunReport", "StageReport", "format_run_report"),
+    "sinks": ("OutputOptions", "Sink", "check_output", "open_sink"),
+    "smoothing": ("SMOOTHING", "HandSmoother"),
+    "sources": ("Source", "SourceOptions", "open_device_video", "open_source"),
+    "tracking": ("HandDetector", "HandFinder", "HandReader"),
+}
 
 __all__ = [
     "DECODERS",
+    "SHOW",
+    "SMOOTHING",
     "DecodedHand",
+    "DrawOptions",
     "HandDetector",
     "HandFinder",
     "HandReader",
+    "HandSmoother",
+    "OutputOptions",
     "OutputReport",
     "Pipeline",
+    "Renderer",
     "RunReport",
     "Sink",
     "Source",
+    "SourceOptions",
     "StageReport",
+    "check_output",
     "check_worst_pictures",
     "crop_picture",
     "cut_sample",
@@ -63,18 +85,6 @@ __all__ = [
     "to_feeds",
     "write_worst_pictures",
 ]
-
-_HOMES = {
-    "decoders": ("DECODERS", "DecodedHand", "decode_hand", "decode_joints"),
-    "draw": ("draw_hands",),
-    "pipeline": ("Pipeline",),
-    "movement": ("check_worst_pictures", "draw_movement", "write_worst_pictures"),
-    "preprocess": ("crop_picture", "cut_sample", "input_affine", "prepare_sample", "to_feeds"),
-    "run_report": ("OutputReport", "RunReport", "StageReport", "format_run_report"),
-    "sinks": ("Sink", "open_sink"),
-    "sources": ("Source", "open_device_video", "open_source"),
-    "tracking": ("HandDetector", "HandFinder", "HandReader"),
-}
 
 __getattr__ = lazy_attributes(
     __name__, {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names}

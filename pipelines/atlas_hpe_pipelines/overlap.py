@@ -1,9 +1,12 @@
 """Stages that work at the same time, as many as there are cores: order kept, queues bounded.
 
 Each step, the source first, works on one item at a time and hands it on in order. A few workers
-share the steps: whoever is free takes the furthest step that has an item waiting and room behind
-it. A thread for each step did the same work a quarter slower on two cores: the steps took the cores
-from each other. OpenCV, ONNX Runtime and Pillow release the interpreter lock while they work.
+share the steps: whoever is free takes, of the steps that have an item waiting, the one that takes
+longest on average, so that the slowest step, which decides how fast the whole can be, is the last
+to wait. The number of items on their way is bounded, not each queue: where steps take turns at
+being slow, all the room goes to where it is needed. A thread for each step did the same work a
+quarter slower on two cores: the steps took the cores from each other. OpenCV, ONNX Runtime and
+Pillow release the interpreter lock while they work.
 """
 
 from __future__ import annotations
@@ -11,7 +14,6 @@ from __future__ import annotations
 import math
 import os
 import threading
-from array import array
 from collections import deque
 from dataclasses import dataclass
 from time import perf_counter
@@ -28,36 +30,16 @@ from typing import (
     TypeVar,
 )
 
-__all__ = ["Stage", "StageTimes", "overlap"]
+from atlas_hpe_pipelines.stage_times import StageTimes
+
+__all__ = ["MOST_ITEMS", "Stage", "StageTimes", "overlap"]
 
 T = TypeVar("T")
 
-QUEUE_SIZE = 4
+#: Items between the source and the caller at most: worked on, or waiting.
+MOST_ITEMS = 12
 #: How often somebody who waits looks whether the program is ending around it.
 _LOOK_S = 0.5
-
-
-class StageTimes:
-    """How long a stage worked on each item, in milliseconds; 4 bytes an item."""
-
-    def __init__(self) -> None:
-        self._times_ms = array("f")
-
-    def add(self, seconds: float) -> None:
-        """Record one item."""
-        self._times_ms.append(seconds * 1000)
-
-    @property
-    def total_ms(self) -> float:
-        """Sum over all items."""
-        return float(sum(self._times_ms))
-
-    def percentile_ms(self, percent: float) -> float:
-        """The least time that ``percent`` of the items did not exceed; 0 without items."""
-        if not self._times_ms:
-            return 0.0
-        ranked = sorted(self._times_ms)
-        return float(ranked[max(0, math.ceil(percent / 100 * len(ranked)) - 1)])
 
 
 @dataclass(frozen=True)
@@ -79,6 +61,7 @@ def overlap(
     stages: Sequence[Stage[T]],
     times: Dict[str, StageTimes],
     workers: Optional[int] = None,
+    most: int = MOST_ITEMS,
 ) -> Generator[T, None, None]:
     """Run items through stages, several at the same time, and yield them in order.
 
@@ -92,14 +75,16 @@ def overlap(
         stages: The steps, in order.
         times: Filled with one ``StageTimes`` per step.
         workers: Threads; None for one per core, at least two.
+        most: Items on their way at most, those that wait for the caller included. Fewer make a live
+            source's pictures newer, more bridge longer delays of one step.
 
     Raises:
         Exception: Whatever a stage or the source raised.
     """
     names = [source_name, *(stage.name for stage in stages)]
     times.update((name, StageTimes()) for name in names)
-    line = _Line(iter(source), stages, [times[name] for name in names])
-    count = workers or min(len(names), max(2, os.cpu_count() or 2))
+    line = _Line(iter(source), stages, [times[name] for name in names], most)
+    count = workers or min(len(names), max(2, _count_cores()))
     threads = [threading.Thread(target=line.work, name="atlas-hpe") for _ in range(count)]
     try:
         for thread in threads:
@@ -114,11 +99,22 @@ def overlap(
         raise line.error
 
 
+def _count_cores() -> int:
+    """Cores that this process may use: a container or taskset can leave it fewer than there are."""
+    if hasattr(os, "sched_getaffinity"):  # Linux only
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 class _Line(Generic[T]):
     """The steps with what waits behind each; step 0 reads the source."""
 
     def __init__(
-        self, source: Iterable[T], stages: Sequence[Stage[T]], times: Sequence[StageTimes]
+        self,
+        source: Iterable[T],
+        stages: Sequence[Stage[T]],
+        times: Sequence[StageTimes],
+        most: int,
     ) -> None:
         self.error: Optional[BaseException] = None
         self._source = iter(source)
@@ -126,6 +122,7 @@ class _Line(Generic[T]):
         self._times = times
         self._behind: List[Deque[T]] = [deque() for _ in times]  # what each step has done
         self._busy = [False for _ in times]
+        self._room = most  # for items that the source may still give
         self._closed = -1  # this step and those before it start nothing any more
         self._cancelled = False
         self._changed = threading.Condition()
@@ -139,8 +136,10 @@ class _Line(Generic[T]):
                 if not self._behind[-1]:
                     return
                 item = self._behind[-1].popleft()
+                self._room += 1
                 self._changed.notify_all()
             yield item
+            del item  # nobody holds it while waiting: its picture can be used again
 
     def cancel(self) -> None:
         """Start no step any more."""
@@ -160,9 +159,15 @@ class _Line(Generic[T]):
                     self._changed.notify_all()
                     return
                 self._busy[step] = True
-                item = self._behind[step - 1].popleft() if step else None
+                item = None
+                if step == 0:
+                    self._room -= 1
+                else:
+                    self._times[step].add_queue(len(self._behind[step - 1]))
+                    item = self._behind[step - 1].popleft()
                 self._changed.notify_all()
             self._do(step, item)
+            del item  # nobody holds it while waiting
 
     def _do(self, step: int, item: Optional[T]) -> None:
         started = perf_counter()
@@ -188,14 +193,19 @@ class _Line(Generic[T]):
             self._changed.notify_all()
 
     def _find_step(self) -> Optional[int]:
-        """The furthest step that can start, None when there is none."""
+        """The slowest step that can start, None when there is none."""
         if self._cancelled:
             return None
-        for step in range(len(self._busy) - 1, self._closed, -1):
-            room = len(self._behind[step]) < QUEUE_SIZE
-            if not self._busy[step] and room and (step == 0 or self._behind[step - 1]):
-                return step
-        return None
+        steps = range(self._closed + 1, len(self._busy))
+        ready = [step for step in steps if not self._busy[step] and self._has_item(step)]
+        return max(ready, key=self._rank, default=None)
+
+    def _rank(self, step: int) -> float:
+        """Those that were not timed yet first, then the slow ones."""
+        return self._times[step].mean_ms or math.inf
+
+    def _has_item(self, step: int) -> bool:
+        return bool(self._behind[step - 1]) if step else self._room > 0
 
     def _is_over(self) -> bool:
         """Whether nothing is being done and nothing can be started, now or later."""

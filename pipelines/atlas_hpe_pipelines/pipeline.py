@@ -1,39 +1,38 @@
-"""Source -> crop -> network -> joints -> picture -> outputs, all at the same time."""
+"""Source -> hands -> smoothing -> picture -> outputs, all at the same time."""
 
 from __future__ import annotations
 
-import os
+import threading
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
-from typing import Callable, Dict, Generator, List, Optional, Sequence, Tuple, Type, Union
+from typing import Dict, Generator, Iterator, List, Optional, Sequence, Tuple, Type, Union
 
-from atlas_hpe.card import ModelCard, TensorSpec, load_card
-from atlas_hpe.errors import OutputError, UsageError
+from atlas_hpe.card import ModelCard
+from atlas_hpe.errors import UsageError
 from atlas_hpe.geometry import Box
-from atlas_hpe.models import default_detector_path, default_model_path
-from atlas_hpe.outfile import check_out_path
 from atlas_hpe.poses import Frame, HandPose
-from atlas_hpe_pipelines.contract import check_contract, check_detector_contract
-from atlas_hpe_pipelines.draw import draw_hands
+from atlas_hpe_pipelines.decoders import gives_heatmaps
+from atlas_hpe_pipelines.device_path import DevicePath, HardwareCrop, open_device_path
+from atlas_hpe_pipelines.drawing import DrawOptions, Renderer
 from atlas_hpe_pipelines.fixed_region import FixedRegion
+from atlas_hpe_pipelines.opening import Models, choose_models, open_models
+from atlas_hpe_pipelines.outputs import Outputs
 from atlas_hpe_pipelines.overlap import Stage, StageTimes, overlap
 from atlas_hpe_pipelines.regions import choose_region
-from atlas_hpe_pipelines.run_report import OutputReport, RunReport, report_stages
-from atlas_hpe_pipelines.sinks import SINKS, Sink, open_sink
-from atlas_hpe_pipelines.sources import Source, open_source
-from atlas_hpe_pipelines.tracking import HandDetector, HandFinder, HandReader
+from atlas_hpe_pipelines.run_report import RunReport, report_stages
+from atlas_hpe_pipelines.sinks import OutputOptions, Sink
+from atlas_hpe_pipelines.smoothing import HandSmoother
+from atlas_hpe_pipelines.sources import Source, SourceOptions, open_source
+from atlas_hpe_pipelines.tracking import DETECT_EVERY, HandDetector, HandFinder, HandReader
 from atlas_hpe_pipelines.work import Work
-from atlas_hpe_runtime import Session, open_session
+from atlas_hpe_runtime.acl.dvpp import Fallback
 
 __all__ = ["Pipeline"]
 
-#: Threads of a back-end on the host. One: the other stages keep the other cores busy, and a small
-#: network gains less from a second thread than the encoder does (make bench shows it).
-HOST_THREADS = 1
-_TRACKING = "hands"
+_DECODE, _HANDS = "decode", "hands"
 
 
 class Pipeline:
@@ -44,78 +43,130 @@ class Pipeline:
         for frame, hands in Pipeline("clip.mp4", out=["hands.gif"]):
             ...
 
-    Outputs appear when the iteration has come to its end; leaving it early removes them.
+    Outputs appear when the iteration has come to its end, or after ``stop``; leaving it early
+    (``break``, an error, Ctrl-C) removes them.
 
     With a detector the hands are found anywhere in the picture and followed; without one the model
     looks at the same place in every frame: the box, or the whole frame.
 
     Args:
-        source: Video file.
+        source: What ``open_source`` takes: a file, folder, glob, list, camera number, address of a
+            stream, ``"-"``, or a sequence of pictures.
         model: Model with a card, None for the one that ships with the package.
         box: The hand's box, (x, y, width, height) in source pixels; no detector runs then.
-        hands: Most hands at once; without a detector there is always one.
+        max_hands: Most hands at once; without a detector there is always one.
         detector: Hand detector with a card, None for none. ``"auto"`` is the one that ships with
             the package where the model takes a crop and no box is given, otherwise none.
-        out: File or files to write, kind by suffix.
+        detect_every: While there is room for another hand, the detector looks in every so many
+            frames.
+        smooth: A name of ``SMOOTHING``: how much joints are smoothed over time.
+        out: File or files to write, kind by suffix; see ``open_sink``.
+        sinks: Outputs that are open already; they stay the caller's.
         force: Replace files that exist.
-        max_width_px: Pictures wider than this are shrunk to it in .gif and .mp4 outputs.
+        max_width_px: Pictures wider than this are shrunk to it.
+        drawing: What pictures show.
+        output: How files are written.
+        reading: How the source is read.
+        seconds: End after so much of the source; None for all of it.
+        decode: ``"auto"``, ``"host"`` or ``"device"``: who decodes and crops a video; see
+            ``open_device_path``. Pictures of frames that the device decoded are there until the
+            run ends.
         backend: Back-end of the runtime, ``"auto"`` to choose by the model's suffix.
 
+    Attributes:
+        card: Card of the landmark network.
+        detector_card: Card of the detector, None without one.
+        region: Where a model without a detector looks; None with one.
+
     Raises:
-        AtlasHpeError: Any of the files can't be used; raised before the first frame.
+        AtlasHpeError: Any of these can't be used; raised before the first frame.
     """
 
     def __init__(
         self,
-        source: Union[str, Path],
+        source: Union[str, Path, int, Sequence[Union[str, Path]]],
         model: Union[str, Path, None] = None,
         *,
         box: Union[Box, Tuple[float, float, float, float], None] = None,
-        hands: int = 2,
+        max_hands: int = 2,
         detector: Union[str, Path, None] = "auto",
+        detect_every: int = DETECT_EVERY,
+        smooth: str = "light",
         out: Union[str, Path, Sequence[Union[str, Path]]] = (),
+        sinks: Sequence[Sink] = (),
         force: bool = False,
         max_width_px: Optional[int] = None,
+        drawing: DrawOptions = DrawOptions(),  # noqa: B008 - frozen
+        output: OutputOptions = OutputOptions(),  # noqa: B008 - frozen
+        reading: SourceOptions = SourceOptions(),  # noqa: B008 - frozen
+        seconds: Optional[float] = None,
+        decode: str = "auto",
         backend: str = "auto",
     ) -> None:
-        model_path = default_model_path() if model is None else Path(model)
         paths = [out] if isinstance(out, (str, Path)) else out
-        self._out = [check_out_path(path, SINKS, force=force) for path in paths]
+        self._outputs = Outputs(paths, sinks, output, force)
+        self._smoother = None if smooth == "off" else HandSmoother(smooth)
         hand_box = box if box is None or isinstance(box, Box) else Box(*box)
-        self.card: ModelCard = load_card(model_path)
-        detector_path = _choose_detector(self.card, hand_box, detector)
-        _check_distinct(self._out, [Path(source), model_path, detector_path])
-        self._force = force
-        self._max_width_px = max_width_px
-        self.detector_card: Optional[ModelCard] = None
-        self.region: Optional[Box] = None
-        self._finder: Optional[HandFinder] = None
-        self._fixed: Optional[FixedRegion] = None
+        files = choose_models(model, detector, hand_box)
+        _check_heatmaps(files.card, drawing)
+        self._outputs.check_apart([*_paths_of(source), files.model, files.detector])
         with ExitStack() as stack:
-            self._session = _open(stack, model_path, self.card, check_contract, backend)
-            if detector_path is not None:
-                detector_card = self.detector_card = load_card(detector_path)
-                seeing = _open(
-                    stack, detector_path, detector_card, check_detector_contract, backend
-                )
-                reader = HandReader(self.card, self._session)
-                self._finder = HandFinder(reader, HandDetector(detector_card, seeing), hands)
-            self._source: Source = stack.enter_context(closing(open_source(source)))
-            if self._finder is None:
-                self.region = choose_region(self.card.preprocess, self._source.size_px, hand_box)
-                self._fixed = FixedRegion(self.card, self._session, self.region)
+            self._models = open_models(stack, files, backend)
+            self._device = open_device_path(source, files.card, self._models.session, decode)
+            if isinstance(self._device, DevicePath):
+                stack.enter_context(closing(self._device))
+                self._source: Source = self._device.source
+            else:
+                self._source = stack.enter_context(closing(open_source(source, reading)))
+            self._notes = _check_kind(self._source, self._models.card)
+            self._renderer = Renderer(drawing, self._source.size_px, max_width_px)
+            self._hands = _choose_hands(
+                self._models,
+                self._source,
+                hand_box,
+                max_hands,
+                detect_every,
+                self._hardware,
+                drawing.heatmap,
+            )
             self._resources = stack.pop_all()
+        self._seconds = seconds
+        self._stopping = threading.Event()
         self._times: Dict[str, StageTimes] = {}
         self._frames = 0
         self._frames_with_hand = 0
-        self._total_s = 0.0
-        self._used = False
-        self._sinks: List[Sink] = []
+        self._started_s: Optional[float] = None
+        self._total_s: Optional[float] = None
+
+    @property
+    def card(self) -> ModelCard:
+        """Card of the landmark network."""
+        return self._models.card
+
+    @property
+    def detector_card(self) -> Optional[ModelCard]:
+        """Card of the detector, None without one."""
+        return self._models.detector_card
+
+    @property
+    def region(self) -> Optional[Box]:
+        """Where a model without a detector looks, source pixels; None with one."""
+        return self._hands.region if isinstance(self._hands, FixedRegion) else None
 
     @property
     def basis(self) -> str:
         """What results and times are: a ``BASIS_`` constant of the runtime."""
-        return self._session.basis
+        return self._models.session.basis
+
+    @property
+    def _hardware(self) -> Optional[HardwareCrop]:
+        """What crops on the device, None where the host does."""
+        return self._device.hardware if isinstance(self._device, DevicePath) else None
+
+    @property
+    def live(self) -> bool:
+        """Whether the source is a camera or a stream, which ends when it is stopped."""
+        return self._source.live
 
     @property
     def frame_count(self) -> Optional[int]:
@@ -129,24 +180,27 @@ class Pipeline:
             UsageError: The pipeline was iterated or closed before.
             AtlasHpeError: A stage failed; unfinished outputs are removed.
         """
-        if self._used:
+        if self._started_s is not None:
             raise UsageError("a pipeline runs once", fix="make a new Pipeline for another run")
-        self._used = True
-        started = perf_counter()
+        self._started_s = perf_counter()
         with self._resources, ExitStack() as stack:
-            self._sinks = [stack.enter_context(self._open_sink(path)) for path in self._out]
-            frames = (Work(frame) for frame in self._source.frames())
-            running = overlap(frames, "decode", self._stages(), self._times)
+            self._outputs.open(stack, self._source.fps, self._renderer.picture_size_px)
+            running = overlap(self._read(), _DECODE, self._stages(), self._times)
             stack.enter_context(closing(running))  # threads end before the sinks do
             for work in running:
                 self._frames += 1
                 self._frames_with_hand += bool(work.hands)
                 yield work.frame, work.hands
-        self._total_s = perf_counter() - started
+        self._total_s = perf_counter() - self._started_s
+
+    def stop(self) -> None:
+        """End the run soon, as if the source had ended: outputs are finished; from any thread."""
+        self._stopping.set()
+        self._source.stop()
 
     def close(self) -> None:
         """Release the source and the model of a pipeline that is not iterated."""
-        self._used = True
+        self._started_s = perf_counter() if self._started_s is None else self._started_s
         self._resources.close()
 
     def __enter__(self) -> Pipeline:
@@ -161,124 +215,134 @@ class Pipeline:
         self.close()
 
     def report(self) -> RunReport:
-        """What happened, once the iteration has come to its end."""
+        """What has happened so far, or, once the iteration has come to its end, in all."""
+        models, hands = self._models, self._hands
+        followed = hands if isinstance(hands, HandFinder) else None
+        total_s = self._spent_s()
         return RunReport(
             source=self._source.name,
-            model=self.card.name,
-            detector=None if self.detector_card is None else self.detector_card.name,
-            backend=self._session.backend,
+            model=models.card.name,
+            detector=None if models.detector_card is None else models.detector_card.name,
+            backend=models.session.backend,
             basis=self.basis,
             frames=self._frames,
             frames_with_hand=self._frames_with_hand,
-            detections=0 if self._finder is None else self._finder.detections,
-            tracks=0 if self._finder is None else self._finder.tracks,
-            total_s=self._total_s,
-            frames_per_s=self._frames / self._total_s if self._total_s else 0.0,
-            stages=report_stages(self._stage_times()),
-            outputs=tuple(
-                OutputReport(str(path), sink.dropped) for path, sink in zip(self._out, self._sinks)
+            detections=0 if followed is None else followed.detections,
+            tracks=0 if followed is None else followed.tracks,
+            total_s=total_s,
+            frames_per_s=self._frames / total_s if total_s else 0.0,
+            stages=report_stages(
+                self._times,
+                {} if followed is None else {_HANDS: followed.times},
+                {_DECODE: self._source.dropped, **self._outputs.drops()},
             ),
+            outputs=self._outputs.reports(),
             warnings=tuple(self._warnings()),
+            dropped=self._source.dropped,
+            smoothing_lag_ms=None if self._smoother is None else self._smoother.added_lag_ms,
+            fallback=self._device.reason if isinstance(self._device, Fallback) else None,
+            device=None if self._hardware is None else self._hardware.describe(),
+            interrupted=self._stopping.is_set(),
         )
 
+    def _spent_s(self) -> float:
+        if self._total_s is not None:
+            return self._total_s
+        return 0.0 if self._started_s is None else perf_counter() - self._started_s
+
     def _warnings(self) -> List[str]:
-        warnings = list(self._source.warnings)
-        finders = [item for item in (self._finder, self._fixed) if item is not None]
-        broken_frames = sum(item.broken_frames for item in finders)
-        if broken_frames:
-            names = [card.name for card in (self.card, self.detector_card) if card is not None]
+        warnings = [*self._notes, *self._source.warnings]
+        if self._hands.broken_frames:
+            cards = (self._models.card, self._models.detector_card)
+            names = [card.name for card in cards if card is not None]
             warnings.append(
                 f"{' or '.join(names)}: the network gave NaN or infinite numbers "
-                f"in {broken_frames} of {self._frames} frames"
+                f"in {self._hands.broken_frames} of {self._frames} frames"
             )
         return warnings
 
-    def _stage_times(self) -> Dict[str, StageTimes]:
-        """Times of all stages; the one that finds and follows hands is told in its steps."""
-        times: Dict[str, StageTimes] = {}
-        for name, item in self._times.items():
-            if name == _TRACKING and self._finder is not None:
-                times.update(self._finder.times)
-            else:
-                times[name] = item
-        return times
-
-    def _open_sink(self, path: Path) -> Sink:
-        source = self._source
-        return open_sink(
-            path,
-            fps=source.fps,
-            size_px=source.size_px,
-            force=self._force,
-            max_width_px=self._max_width_px,
-        )
+    def _read(self) -> Iterator[Work]:
+        """The frames until the source ends, or it is enough."""
+        with ExitStack() as stack:
+            if self._seconds is not None and self._source.live:
+                # Also where no frame comes any more.
+                timer = threading.Timer(self._seconds, self._source.stop)
+                timer.daemon = True
+                timer.start()
+                stack.callback(timer.cancel)
+            for frame in self._source.frames():
+                if self._seconds is not None and frame.time_s >= self._seconds:
+                    return
+                yield Work(frame)
+                if self._stopping.is_set():
+                    return
 
     def _stages(self) -> List[Stage[Work]]:
-        stages: List[Stage[Work]] = []
-        if self._finder is not None:
-            stages.append(Stage(_TRACKING, _FindHands(self._finder)))
-        if self._fixed is not None:
-            stages += self._fixed.stages()
-        if any(sink.wants_picture for sink in self._sinks):
-            stages.append(Stage("draw", _draw))
-        for number, (path, sink) in enumerate(zip(self._out, self._sinks), start=1):
-            name = path.suffix[1:] if len(self._sinks) == 1 else f"{path.suffix[1:]} ({number})"
-            stages.append(Stage(name, _WriteTo(sink)))
-        return stages
+        hands = self._hands
+        stages = [Stage(_HANDS, _Find(hands))] if isinstance(hands, HandFinder) else hands.stages()
+        if self._smoother is not None:
+            stages.append(Stage("smooth", _Smooth(self._smoother)))
+        if self._outputs.wants_picture:
+            stages.append(Stage("draw", _Draw(self._renderer)))
+        return [*stages, *self._outputs.stages()]
 
 
-def _choose_detector(
-    card: ModelCard, box: Optional[Box], detector: Union[str, Path, None]
-) -> Optional[Path]:
-    """The detector's file, None when the model looks at a fixed region."""
-    if detector is None:
-        return None
-    if detector == "auto":
-        takes_crop = card.preprocess.fit == "crop" and box is None
-        return default_detector_path() if takes_crop else None
-    if box is not None:
-        raise UsageError("--box and --detector contradict each other", fix="give one of them")
-    if card.preprocess.fit != "crop":
+def _paths_of(source: Union[str, Path, int, Sequence[Union[str, Path]]]) -> List[str]:
+    """What no output may overwrite."""
+    if isinstance(source, int):
+        return []
+    return [str(source)] if isinstance(source, (str, Path)) else [str(path) for path in source]
+
+
+def _check_kind(source: Source, card: ModelCard) -> List[str]:
+    """What the user has to know where the model was made for pictures of another kind.
+
+    Raises:
+        UsageError: It can't do anything with them.
+    """
+    takes_depth = card.task == "depth-hand-3d"
+    if takes_depth and not source.depth:
         raise UsageError(
-            "a detector can't be used with this model",
-            where=card.name,
-            why=f"its input is no crop of a hand, its fit is '{card.preprocess.fit}'",
-            fix="leave --detector out",
+            "the model takes depth pictures, and the source gives colours",
+            where=source.name,
+            fix="give a folder of 16-bit depth pictures or a 16-bit grey video",
         )
-    return Path(detector)
+    if source.depth and not takes_depth:
+        return [f"{card.name} takes colours: it is shown the depth in false colours"]
+    return []
 
 
-def _open(
-    stack: ExitStack,
-    path: Path,
-    card: ModelCard,
-    check: Callable[[ModelCard, Sequence[TensorSpec], Sequence[TensorSpec]], None],
-    backend: str,
-) -> Session:
-    """Open a model for as long as the stack lives, and hold it against its card."""
-    session = stack.enter_context(open_session(path, backend=backend, threads=HOST_THREADS))
-    check(card, session.inputs, session.outputs)
-    return session
+def _check_heatmaps(card: ModelCard, drawing: DrawOptions) -> None:
+    if drawing.heatmap and not gives_heatmaps(card):
+        raise UsageError(
+            "the model gives no heatmaps that could be drawn",
+            where=card.name,
+            why=f"its kind is '{card.decode.kind}', decoded in the {card.decode.where}",
+            fix="leave --show heatmap out",
+        )
 
 
-def _check_distinct(outputs: Sequence[Path], inputs: Sequence[Optional[Path]]) -> None:
-    """No output may be written twice, or over what is being read."""
-    seen = {os.path.realpath(str(path)): f"it is read as {path}" for path in inputs if path}
-    for path in outputs:
-        place = os.path.realpath(str(path))
-        if place in seen:
-            raise OutputError(
-                "the output would overwrite a file of this run",
-                where=path,
-                why=seen[place],
-                fix="give another name with --out",
-            )
-        seen[place] = "the same output is given twice"
+def _choose_hands(
+    models: Models,
+    source: Source,
+    box: Optional[Box],
+    max_hands: int,
+    detect_every: int,
+    hardware: Optional[HardwareCrop],
+    heatmaps: bool,
+) -> Union[HandFinder, FixedRegion]:
+    """What finds the hands: the detector and the tracks, or a look at one place."""
+    if models.detector is None or models.detector_card is None:
+        region = choose_region(models.card.preprocess, source.size_px, box)
+        return FixedRegion(models.card, models.session, region, hardware, heatmaps=heatmaps)
+    reader = HandReader(models.card, models.session, hardware, heatmaps=heatmaps)
+    detector = HandDetector(models.detector_card, models.detector)
+    return HandFinder(reader, detector, max_hands, detect_every)
 
 
 @dataclass(frozen=True)
-class _FindHands:
-    """The stage that finds and follows hands; one frame after the other, beside other stages."""
+class _Find:
+    """The stage that finds and follows hands: where it looks follows from the frame before."""
 
     finder: HandFinder
 
@@ -288,16 +352,18 @@ class _FindHands:
 
 
 @dataclass(frozen=True)
-class _WriteTo:
-    """The stage that hands frames to one output."""
-
-    sink: Sink
+class _Smooth:
+    smoother: HandSmoother
 
     def __call__(self, work: Work) -> Work:
-        self.sink.write(work.frame, work.picture, work.hands)
+        work.hands = self.smoother.smooth(work.hands, work.frame.time_s)
         return work
 
 
-def _draw(work: Work) -> Work:
-    work.picture = draw_hands(work.frame.image, work.hands)
-    return work
+@dataclass(frozen=True)
+class _Draw:
+    renderer: Renderer
+
+    def __call__(self, work: Work) -> Work:
+        work.picture = self.renderer.draw(work.frame, work.hands)
+        return work

@@ -52,7 +52,7 @@ def test_json_goes_to_stdout(folder: Path) -> None:
     report = json.loads(done.stdout)
     assert report["frames"] == 10
     assert [stage["name"] for stage in report["stages"]] == [
-        "decode", "crop", "infer", "joints", "jsonl",
+        "decode", "crop", "infer", "joints", "smooth", "jsonl",
     ]  # fmt: skip
 
 
@@ -93,10 +93,10 @@ def bad_files(folder: Path) -> None:
     ("arguments", "message"),
     [
         (["absent.mp4", "--out", "a.gif"], "does not exist"),
-        ([".", "--out", "a.gif"], "found a folder"),
+        ([".", "--out", "a.gif"], "the folder has no pictures"),
         (["notes.mp4", "--out", "a.gif"], "no frame can be decoded"),
         (["empty.mp4", "--out", "a.gif"], "no frame can be decoded"),
-        (["clip.mp4", "--out", "a.xyz"], "known are .gif, .jsonl, .mp4"),
+        (["clip.mp4", "--out", "a.xyz"], "known are .csv, .gif, .jsonl, .mp4, .npz, .webm"),
         (["clip.mp4", "--out", "a"], "known are"),
         (["clip.mp4", "--out", "taken.gif"], "--force"),
         (["clip.mp4", "--out", "nowhere/a.gif"], "mkdir -p"),
@@ -108,7 +108,7 @@ def bad_files(folder: Path) -> None:
         (["clip.mp4", "--out", "a.gif", "--full-frame", "--detector", "hand.onnx"], "contradict"),
         (["clip.mp4", "--out", "a.gif", "--box", "0,0,5,5", "--detector", "e.onnx"], "contradict"),
         (["clip.mp4", "--out", "a.gif", "--detector", "hand.onnx"], "no crop of a hand"),
-        (["clip.mp4", "--out", "a.gif", "--hands", "0"], "Invalid value for '--hands'"),
+        (["clip.mp4", "--out", "a.gif", "--max-hands", "0"], "Invalid value for '--max-hands'"),
         (["clip.mp4", "--out", "a.gif", "--backend", "npu"], "no back-end 'npu'"),
         (["clip.mp4", "--out", "a.gif", "--model", "damaged.onnx"], "damaged"),
         (["clip.mp4", "--out", "a.gif", "--model", "plain.onnx"], "has no card"),

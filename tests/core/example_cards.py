@@ -96,6 +96,7 @@ def _preprocess(draw: st.DrawFn) -> PreprocessSpec:
         mean=tuple(draw(st.lists(_numbers, min_size=channels, max_size=channels))),
         std=tuple(draw(st.lists(_positive, min_size=channels, max_size=channels))),
         crop_scale=draw(_positive),
+        max_tilt_deg=draw(st.none() | _positive),
         border=draw(st.sampled_from(["replicate", "mean"])),
         layout=draw(st.sampled_from(["NCHW", "NHWC"])),
         dtype=draw(st.sampled_from(DTYPES)),

@@ -204,6 +204,14 @@ def test_numbers_that_are_no_json_or_no_float_are_refused_by_both(
     assert not reader_accepts(text)
 
 
+def test_a_card_from_before_the_tilt_was_told_stands_any(validator: Any) -> None:
+    document = json.loads(card_to_json(plain_card()))
+    del document["preprocess"]["max_tilt_deg"]
+    text = json.dumps(document)
+    assert schema_accepts(validator, text)
+    assert card_from_json(text, "test").preprocess.max_tilt_deg is None
+
+
 def test_the_schema_names_every_field_of_the_dataclasses() -> None:
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     card = plain_card()
@@ -268,9 +276,9 @@ BAD_CARDS = [
      "an array of 3 elements, found an array of 1"),
     (change("preprocess.std.1", 0), "preprocess.std[1]", "a number above 0, found 0"),
     (change("preprocess.where", "aipp"), "preprocess",
-     "an object whose 'aipp' says what is fed, as 'where' is aipp, found an object of 12"),
+     "an object whose 'aipp' says what is fed, as 'where' is aipp, found an object of 13"),
     (change("preprocess.aipp", {"form": "rgb", "width_px": 8, "height_px": 8}), "preprocess",
-     "an object without 'aipp', or one whose 'where' is aipp or graph, found an object of 12"),
+     "an object without 'aipp', or one whose 'where' is aipp or graph, found an object of 13"),
     (change("preprocess.aipp", {"form": "jpeg", "width_px": 8, "height_px": 8}),
      "preprocess.aipp.form", 'one of nv12, nv21, rgb, bgr, xrgb, gray, found "jpeg"'),
     (change("preprocess.aipp", {"form": "nv12", "width_px": 8, "height_px": 8}),

@@ -136,8 +136,8 @@ def test_the_detector_can_be_simulated_too(folder: Path, clip: Path, tmp_path: P
     detector = simulate(tmp_path, "detector", FORMS["nv12"], "detector.onnx")
     model = simulate(folder, "rgb", FORMS["rgb"])
     out = tmp_path / "hands.gif"
-    want = joints_in(clip, folder / "hand.onnx", hands=1)
-    found = joints_in(clip, model, detector=detector, hands=1, out=[out])
+    want = joints_in(clip, folder / "hand.onnx", max_hands=1)
+    found = joints_in(clip, model, detector=detector, max_hands=1, out=[out])
     assert out.read_bytes()[:6] == b"GIF89a"
     assert np.median(np.linalg.norm(np.subtract(found, want), axis=-1)) < 4
 

@@ -13,6 +13,7 @@ import tiny_onnx
 from atlas_hpe.card import DecodeSpec, ModelCard, PreprocessSpec
 from atlas_hpe.errors import CardError
 from atlas_hpe_pipelines import decode_hand, decode_joints
+from atlas_hpe_pipelines.decoders import gives_heatmaps, place_heatmaps
 
 SPEC = PreprocessSpec(
     width_px=128, height_px=128, colour="rgb", fit="crop", mean=(0.0,) * 3, std=(1.0,) * 3
@@ -227,3 +228,28 @@ def test_a_joint_whose_map_was_empty_is_lost() -> None:
 
 def test_half_of_the_maps_empty_is_no_hand() -> None:
     assert decode_hand(MASS_CARD, decoded_in_graph(np.array([9.0] * 10 + [0.0] * 11))) is None
+
+
+def test_heatmaps_are_shown_of_networks_that_give_them() -> None:
+    one_d = replace(HEATMAPS, decode=DecodeSpec("heatmap-1d", {"heatmaps": "heatmaps"}))
+    assert gives_heatmaps(HEATMAPS) and gives_heatmaps(one_d)
+    assert not gives_heatmaps(COORDINATES)
+    assert place_heatmaps(COORDINATES, coordinates(), np.eye(2, 3)) is None
+
+
+def test_placed_heatmaps_are_a_view_of_the_output_in_hand21_order() -> None:
+    maps = gaussian_maps(np.random.default_rng(0).uniform(12, 52, (21, 2)))
+    placed = place_heatmaps(HEATMAPS, {"heatmaps": maps}, np.eye(2, 3))
+    assert placed is not None and np.shares_memory(placed.values, maps)
+    turned = replace(HEATMAPS, joint_order=tuple(reversed(range(21))))
+    other = place_heatmaps(turned, {"heatmaps": maps}, np.eye(2, 3))
+    assert other is not None
+    np.testing.assert_array_equal(other.values, maps[0, ::-1])
+
+
+def test_heatmaps_of_logits_are_probabilities() -> None:
+    logits = np.random.default_rng(0).normal(size=(1, 21, 64, 64)).astype(np.float32)
+    card = replace(HEATMAPS, decode=replace(HEATMAPS.decode, options={"softmax_beta": 2.0}))
+    placed = place_heatmaps(card, {"heatmaps": logits}, np.eye(2, 3))
+    assert placed is not None
+    np.testing.assert_allclose(placed.values.sum(axis=(1, 2)), 1)

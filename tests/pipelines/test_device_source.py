@@ -16,7 +16,7 @@ from atlas_hpe.card import PreprocessSpec
 from atlas_hpe.errors import DeviceError, InputError, SessionError, SourceError, UsageError
 from atlas_hpe.geometry import Box, apply_affine, invert_affine
 from atlas_hpe.poses import Frame
-from atlas_hpe_pipelines.draw import draw_hands
+from atlas_hpe_pipelines.drawing import draw_hands
 from atlas_hpe_pipelines.sources import DeviceVideo, HostVideo, open_device_video, open_source
 from atlas_hpe_pipelines.sources.device_frame import DeviceFrame, nv12_to_bgr
 from atlas_hpe_runtime.acl.dvpp import Cropper, CropPlan, DvppChannel, annexb, plan_crop

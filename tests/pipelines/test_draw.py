@@ -7,29 +7,11 @@ from typing import Tuple
 
 import numpy as np
 import pytest
+from drawing_cases import hand, spread_joints
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atlas_hpe.poses import HandPose
-from atlas_hpe_pipelines.draw import FINGER_COLOURS_BGR, draw_hands
-
-
-def hand(joints: np.ndarray) -> HandPose:
-    return HandPose(
-        joints=joints,
-        joint_scores=np.ones(21),
-        score=1.0,
-        box=(0.0, 0.0, 1.0, 1.0),
-        frame_index=0,
-        time_s=0.0,
-    )
-
-
-def spread_joints() -> np.ndarray:
-    angles = np.radians(np.repeat([160, 125, 95, 70, 45], 4))
-    radii = np.tile([40, 60, 75, 90], 5)
-    points = np.stack([100 + radii * np.cos(angles), 180 - radii * np.sin(angles)], axis=1)
-    return np.vstack([[100, 180], points])
+from atlas_hpe_pipelines.drawing import FINGER_COLOURS_BGR, draw_hands
 
 
 def test_each_joint_wears_the_colour_of_its_finger() -> None:
@@ -51,6 +33,14 @@ def test_lost_joints_are_left_out_with_their_bones() -> None:
     picture = draw_hands(np.zeros((240, 240, 3), np.uint8), [hand(joints)])
     assert not (picture == FINGER_COLOURS_BGR[1]).all(axis=2).any()
     assert (picture == FINGER_COLOURS_BGR[2]).all(axis=2).any()
+
+
+def test_no_bone_bridges_a_lost_joint() -> None:
+    joints = spread_joints()
+    joints[6] = np.nan
+    picture = draw_hands(np.zeros((240, 240, 3), np.uint8), [hand(joints)])
+    column, row = ((joints[5] + joints[7]) / 2).astype(int)
+    assert not picture[row - 3 : row + 4, column - 3 : column + 4].any()
 
 
 @pytest.mark.parametrize("place", [(40.5, 30.5), (40.25, 30.75), (41.0, 30.0)])

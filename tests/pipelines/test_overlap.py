@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import weakref
 from contextlib import closing
 from itertools import count
 from pathlib import Path
@@ -16,7 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from atlas_hpe_pipelines.overlap import Stage, StageTimes, overlap
+from atlas_hpe_pipelines.overlap import MOST_ITEMS, Stage, overlap
+from atlas_hpe_pipelines.stage_times import StageTimes
 
 
 def live_threads() -> List[str]:
@@ -133,6 +135,79 @@ def test_a_slow_reader_holds_the_source_back() -> None:
         assert len(produced) < 20
 
 
+@pytest.mark.parametrize("most", [1, 5])
+def test_no_more_items_are_on_their_way_than_allowed(most: int) -> None:
+    taken, produced = 0, []
+
+    def source() -> Iterator[int]:
+        for number in range(60):
+            produced.append(number)
+            yield number
+
+    steps = [Stage(f"s{i}", lambda value: value) for i in range(3)]
+    running = overlap(source(), "source", steps, {}, workers=3, most=most)
+    for _ in running:
+        taken += 1
+        assert len(produced) <= taken + most
+        if taken == 20:
+            time.sleep(0.2)
+            assert len(produced) == taken + most
+    assert taken == 60
+
+
+def test_the_slowest_step_goes_first() -> None:
+    order: List[str] = []
+
+    def work(name: str, value: int) -> int:
+        order.append(f"{name}{value}")
+        time.sleep(0.02 if name == "slow" else 0.001)
+        return value
+
+    steps = [Stage(name, functools.partial(work, name)) for name in ("slow", "fast")]
+    assert list(overlap(range(3), "source", steps, {}, workers=1)) == [0, 1, 2]
+    # Reading is the cheapest of the three.
+    assert order == ["slow0", "fast0", "slow1", "fast1", "slow2", "fast2"]
+    times: Dict[str, StageTimes] = {}
+    order.clear()
+    running = overlap(_slow_to_read(3), "source", steps, times, workers=1)
+    assert list(running) == [0, 1, 2]
+    assert order == ["slow0", "fast0", "slow1", "slow2", "fast1", "fast2"]
+
+
+def _slow_to_read(count: int) -> Iterator[int]:
+    for number in range(count):
+        time.sleep(0.005)
+        yield number
+
+
+class Item:
+    """Something that shows when it is gone."""
+
+
+def test_an_item_that_the_caller_lets_go_is_gone_while_the_next_is_waited_for() -> None:
+    reading, let_go = threading.Event(), threading.Event()
+    refs: List[weakref.ref[Item]] = []
+    alive: List[bool] = []
+
+    def source() -> Iterator[Item]:
+        yield Item()
+        reading.set()
+        assert let_go.wait(10)
+        time.sleep(0.2)  # until everybody waits
+        alive.append(refs[0]() is not None)
+        yield Item()
+
+    def work(item: Item) -> Item:
+        assert reading.wait(10)  # so that another worker reads than works here
+        return item
+
+    for item in overlap(source(), "source", [Stage("s", work)], {}, workers=2):
+        refs.append(weakref.ref(item))
+        del item
+        let_go.set()
+    assert (alive, len(refs)) == ([False], 2)
+
+
 def test_one_worker_is_enough(tmp_path: Path) -> None:
     steps = [Stage(f"s{i}", lambda value: value + 1) for i in range(3)]
     assert list(overlap(range(50), "source", steps, {}, workers=1)) == list(range(3, 53))
@@ -162,11 +237,22 @@ def test_the_first_failing_item_decides(workers: int, failing: List[tuple]) -> N
     assert live_threads() == []
 
 
-def test_percentiles_are_nearest_rank() -> None:
-    times = StageTimes()
-    assert times.percentile_ms(50) == 0
-    for milliseconds in range(1, 101):
-        times.add(milliseconds / 1000)
-    assert times.percentile_ms(50) == pytest.approx(50)
-    assert times.percentile_ms(95) == pytest.approx(95)
-    assert times.total_ms == pytest.approx(5050, rel=1e-4)
+def test_times_and_queues_are_recorded_while_the_run_goes_on() -> None:
+    times: Dict[str, StageTimes] = {}
+    steps = [Stage("fast", lambda value: value), Stage("slow", _sleep_a_little)]
+    running = overlap(range(30), "source", steps, times, workers=2)
+    with closing(running):
+        for _ in range(10):
+            next(running)
+        assert list(times) == ["source", "fast", "slow"]
+        assert 10 <= times["slow"].count < 30
+        assert times["slow"].percentile_ms(50) >= 2
+        assert 1 <= times["slow"].queue_mean <= times["slow"].queue_most <= MOST_ITEMS
+        list(running)
+    assert [item.count for item in times.values()] == [30, 30, 30]
+    assert times["source"].queue_most == 0
+
+
+def _sleep_a_little(value: int) -> int:
+    time.sleep(0.003)
+    return value

@@ -44,7 +44,13 @@ def test_the_joints_follow_the_hand_in_source_pixels(clip_path: Path, model_path
         assert (hands[0].frame_index, hands[0].time_s) == (frame.index, frame.time_s)
     report = pipeline.report()
     assert (report.frames, report.frames_with_hand, report.backend) == (20, 20, "onnxruntime")
-    assert [stage.name for stage in report.stages] == ["decode", "crop", "infer", "joints"]
+    assert [stage.name for stage in report.stages] == [
+        "decode",
+        "crop",
+        "infer",
+        "joints",
+        "smooth",
+    ]
 
 
 def test_a_box_looks_only_there(clip_path: Path, model_path: Path) -> None:
@@ -98,7 +104,7 @@ def test_all_outputs_hold_all_frames(clip_path: Path, model_path: Path, tmp_path
     assert frames == len(lines) == 20
     assert all(path.stat().st_size > 0 for path in out)
     names = [stage.name for stage in pipeline.report().stages]
-    assert names[4:] == ["draw", "gif (1)", "mp4 (2)", "jsonl (3)", "gif (4)"]
+    assert names[5:] == ["draw", "gif (1)", "mp4 (2)", "jsonl (3)", "gif (4)"]
 
 
 def test_joints_alone_are_not_drawn(clip_path: Path, model_path: Path, tmp_path: Path) -> None:
@@ -125,7 +131,7 @@ def test_a_failing_stage_leaves_no_output(
     folder = tmp_path / "out"
     folder.mkdir()
     pipeline = Pipeline(clip_path, model_path, out=[folder / "a.gif", folder / "a.jsonl"])
-    session_run, calls = pipeline._session.run, []
+    session_run, calls = pipeline._models.session.run, []
 
     def fail_at_the_fifth(feeds: dict) -> dict:
         calls.append(1)
@@ -133,7 +139,7 @@ def test_a_failing_stage_leaves_no_output(
             raise DeviceError("the device went away")
         return session_run(feeds)
 
-    monkeypatch.setattr(pipeline._session, "run", fail_at_the_fifth)
+    monkeypatch.setattr(pipeline._models.session, "run", fail_at_the_fifth)
     with pytest.raises(DeviceError, match="went away"):
         list(pipeline)
     assert list(folder.iterdir()) == []
@@ -174,7 +180,7 @@ def test_numbers_that_are_none_are_counted(
 ) -> None:
     pipeline = Pipeline(clip_path, model_path)
     broken = {"joints": np.full((1, 21, 2), np.nan), "presence": np.ones((1, 1))}
-    monkeypatch.setattr(pipeline._session, "run", lambda feeds: broken)
+    monkeypatch.setattr(pipeline._models.session, "run", lambda feeds: broken)
     assert [hands for _, hands in pipeline] == [()] * 20
     assert pipeline.report().warnings == (
         "tiny hand: the network gave NaN or infinite numbers in 20 of 20 frames",

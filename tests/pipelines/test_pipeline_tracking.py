@@ -57,15 +57,15 @@ class Bench:
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     bench = Bench()
-    monkeypatch.setattr("atlas_hpe_pipelines.pipeline.load_card", bench.load_card)
-    monkeypatch.setattr("atlas_hpe_pipelines.pipeline.open_session", bench.open_session)
-    shipped = "atlas_hpe_pipelines.pipeline.default_detector_path"
+    monkeypatch.setattr("atlas_hpe_pipelines.opening.load_card", bench.load_card)
+    monkeypatch.setattr("atlas_hpe_pipelines.opening.open_session", bench.open_session)
+    shipped = "atlas_hpe_pipelines.opening.default_detector_path"
     monkeypatch.setattr(shipped, lambda: Path("eye.onnx"))
     return bench
 
 
 def test_two_hands_are_found_and_followed(bench: Bench, clip_path: Path) -> None:
-    pipeline = Pipeline(clip_path, "hand.onnx")
+    pipeline = Pipeline(clip_path, "hand.onnx", smooth="off")
     for frame, hands in pipeline:
         assert len(hands) == 2
         for hand in hands:
@@ -76,15 +76,16 @@ def test_two_hands_are_found_and_followed(bench: Bench, clip_path: Path) -> None
     assert (report.frames, report.frames_with_hand) == (FRAMES, FRAMES)
     assert (report.detections, report.tracks) == (1, 2)
     names = [stage.name for stage in report.stages]
-    assert names == ["decode", "detect", "crop", "infer", "joints"]
-    assert sum(stage.share for stage in report.stages) == pytest.approx(1)
+    assert names == ["decode", "hands", "detect", "crop", "infer", "joints"]
+    shares = [stage.share for stage in report.stages if stage.within is None]
+    assert sum(shares) == pytest.approx(1)
     assert pipeline.region is None
 
 
 def test_the_number_of_hands_is_the_most(bench: Bench, clip_path: Path) -> None:
-    assert {len(hands) for _, hands in Pipeline(clip_path, "hand.onnx", hands=1)} == {1}
+    assert {len(hands) for _, hands in Pipeline(clip_path, "hand.onnx", max_hands=1)} == {1}
     with pytest.raises(UsageError, match="0 hands"):
-        Pipeline(clip_path, "hand.onnx", hands=0)
+        Pipeline(clip_path, "hand.onnx", max_hands=0)
 
 
 def test_what_is_written_says_which_hand(bench: Bench, clip_path: Path, tmp_path: Path) -> None:
@@ -102,7 +103,7 @@ def test_without_a_detector_the_model_looks_at_one_place(
     how: str, bench: Bench, clip_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if how == "not shipped":
-        shipped = "atlas_hpe_pipelines.pipeline.default_detector_path"
+        shipped = "atlas_hpe_pipelines.opening.default_detector_path"
         monkeypatch.setattr(shipped, lambda: None)
     if how == "whole frame":
         card = bench.cards["hand"]
@@ -120,7 +121,13 @@ def test_without_a_detector_the_model_looks_at_one_place(
     report = pipeline.report()
     assert (report.detector, report.detections, report.tracks) == (None, 0, 0)
     assert bench.sessions["eye"].runs == 0
-    assert [stage.name for stage in report.stages] == ["decode", "crop", "infer", "joints"]
+    assert [stage.name for stage in report.stages] == [
+        "decode",
+        "crop",
+        "infer",
+        "joints",
+        "smooth",
+    ]
 
 
 def test_a_detector_of_ones_own(bench: Bench, clip_path: Path) -> None:

@@ -11,9 +11,10 @@ import pytest
 
 from atlas_hpe.errors import OutputError, UsageError
 from atlas_hpe.poses import Frame
-from atlas_hpe_pipelines.sinks import SINKS, open_sink
+from atlas_hpe_pipelines.sinks import SINKS, OutputOptions, check_output, kind_of, open_sink
 
-KINDS = sorted(SINKS)
+KINDS = sorted(kind for kind in SINKS if kind.startswith("."))
+PICTURES = [".gif", ".mp4", ".webm"]
 SIZE_PX = (20, 16)
 
 
@@ -125,7 +126,7 @@ def test_a_symbolic_link_keeps_pointing_to_the_output(tmp_path: Path, kind: str)
     assert real.read_bytes() != b"old"
 
 
-@pytest.mark.parametrize("kind", [".gif", ".mp4"])
+@pytest.mark.parametrize("kind", PICTURES)
 def test_no_frame_is_an_error_and_leaves_nothing(tmp_path: Path, kind: str) -> None:
     with pytest.raises(OutputError, match="no frame came"):
         write_clip(tmp_path / f"clip{kind}", frames=0)
@@ -137,7 +138,7 @@ def test_a_run_without_frames_gives_an_empty_pose_file(tmp_path: Path) -> None:
     assert (tmp_path / "clip.jsonl").read_bytes() == b""
 
 
-@pytest.mark.parametrize("kind", [".gif", ".mp4"])
+@pytest.mark.parametrize("kind", PICTURES)
 @pytest.mark.parametrize(
     "picture",
     [
@@ -186,7 +187,7 @@ def test_only_pictures_need_drawing(tmp_path: Path) -> None:
         sink = open_sink(tmp_path / f"clip{kind}", fps=25.0, size_px=SIZE_PX)
         wants[kind] = sink.wants_picture
         sink.abort()
-    assert wants == {".gif": True, ".jsonl": False, ".mp4": True}
+    assert [kind for kind in KINDS if wants[kind]] == PICTURES
 
 
 def test_the_suffix_is_read_in_any_case(tmp_path: Path) -> None:
@@ -218,7 +219,9 @@ def test_a_full_disk_is_one_clear_error(
         {"fps": float("nan")},
         {"fps": float("inf")},
         {"size_px": (0, 16)},
-        {"max_width_px": 0},
+        {"options": OutputOptions(max_fps=0.0)},
+        {"options": OutputOptions(max_fps=float("nan"))},
+        {"options": OutputOptions(palette="grey")},
     ],
     ids=str,
 )
@@ -226,3 +229,35 @@ def test_impossible_options_are_refused(tmp_path: Path, options: Dict[str, Any])
     with pytest.raises(UsageError):
         open_sink(tmp_path / "clip.gif", **{"fps": 25.0, "size_px": SIZE_PX, **options})
     assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("a/clip.GIF", ".gif"),
+        ("frames/", "/"),
+        (Path("frames"), "/"),
+        ("-", "-"),
+        (Path("-"), "-"),
+        ("frames", ""),
+    ],
+    ids=str,
+)
+def test_the_name_chooses_the_kind(path: Any, kind: str) -> None:
+    assert kind_of(path) == kind
+
+
+@pytest.mark.parametrize("name", ["clip.avi", "frames", "-.txt"])
+def test_an_unknown_kind_is_refused_before_any_work(tmp_path: Path, name: str) -> None:
+    with pytest.raises(OutputError, match="kind of output is not known") as caught:
+        check_output(str(tmp_path / name), force=False)
+    assert caught.value.why is not None and ".csv, .gif" in caught.value.why
+    assert caught.value.fix is not None and "/ for pictures" in caught.value.fix
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_was_checked_can_be_opened(tmp_path: Path, kind: str) -> None:
+    checked = check_output(str(tmp_path / f"clip{kind}"), force=False)
+    assert checked == tmp_path / f"clip{kind}"
+    write_clip(checked)
+    assert names_in(tmp_path) == [f"clip{kind}"]

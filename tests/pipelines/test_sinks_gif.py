@@ -16,9 +16,8 @@ from PIL import Image, ImageSequence
 
 from atlas_hpe.errors import OutputError
 from atlas_hpe.poses import Frame
-from atlas_hpe_pipelines.sinks import open_sink
-from atlas_hpe_pipelines.sinks.gif import split_delay
-from atlas_hpe_pipelines.sinks.palette import PaletteTracker
+from atlas_hpe_pipelines.sinks import PALETTES, OutputOptions, open_sink
+from atlas_hpe_pipelines.sinks.gif.writer import split_delay
 
 
 def write_gif(
@@ -35,7 +34,7 @@ def write_gif(
 def read_delays_cs(path: Path) -> List[int]:
     """The delays as the bytes of the file have them."""
     data = path.read_bytes()
-    marker = b"!\xf9\x04\x04"
+    marker = b"!\xf9\x04\x05"
     return [struct.unpack("<H", part[:2])[0] for part in data.split(marker)[1:]]
 
 
@@ -61,13 +60,17 @@ def psnr_db(first: np.ndarray, second: np.ndarray) -> float:
     return float(10 * np.log10(255.0**2 / max(error, 1e-9)))
 
 
+@pytest.mark.parametrize("palette", PALETTES)
 @pytest.mark.parametrize("size_px", [(1, 1), (1, 7), (3, 2), (64, 48), (101, 67)])
-def test_pillow_opencv_and_imageio_read_it(tmp_path: Path, size_px: Tuple[int, int]) -> None:
+def test_pillow_opencv_and_imageio_read_it(
+    tmp_path: Path, size_px: Tuple[int, int], palette: str
+) -> None:
     import cv2
     from imageio import v2 as imageio
 
     path = tmp_path / "clip.gif"
-    write_gif(path, [draw_picture(*size_px, 0.3 * index) for index in range(5)])
+    pictures = [draw_picture(*size_px, 0.9 * index) for index in range(5)]
+    write_gif(path, pictures, options=OutputOptions(palette=palette))
 
     assert path.read_bytes().endswith(b"\x00;")
     with Image.open(path) as gif:
@@ -112,33 +115,35 @@ def test_quality_is_at_least_that_of_imageio(tmp_path: Path, shared_data: Path) 
     assert ours >= theirs
 
 
-def test_the_palette_follows_a_cut() -> None:
-    tracker = PaletteTracker()
-    red = draw_picture(120, 90, 0.0) // 4 + np.array([0, 0, 150], np.uint8)
-    blue = draw_picture(120, 90, 2.0) // 4 + np.array([150, 0, 0], np.uint8)
-    values = []
-    for picture in [red, red, red, blue]:
-        indexed, palette = tracker.index(picture)
-        colours = np.frombuffer(palette, np.uint8).reshape(256, 3)
-        values.append(psnr_db(colours[np.asarray(indexed)], picture[..., ::-1]))
-    assert values[-1] > 40
-
-
-def test_a_grey_ramp_uses_the_whole_palette() -> None:
-    # Its colours fill 16 cells of the octree; the rest of the palette has to be won by splitting.
-    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 32, axis=0).repeat(3, axis=2)
-    indexed, palette = PaletteTracker().index(ramp)
-    colours = np.frombuffer(palette, np.uint8).reshape(256, 3)
-    assert psnr_db(colours[np.asarray(indexed)], ramp) > 45
-
-
 def test_durations_are_those_of_the_source(tmp_path: Path) -> None:
-    picture = draw_picture(8, 8, 0)
-    write_gif(tmp_path / "clip.gif", [picture] * 4, times_s=[5.0, 5.1, 5.15, 5.45])
+    pictures = [draw_picture(8, 8, index) for index in range(4)]
+    write_gif(tmp_path / "clip.gif", pictures, times_s=[5.0, 5.1, 5.15, 5.45])
     assert read_delays_cs(tmp_path / "clip.gif") == [10, 5, 30, 30]
     with Image.open(tmp_path / "clip.gif") as gif:
         shown = [frame.info["duration"] for frame in ImageSequence.Iterator(gif)]
     assert shown == [100, 50, 300, 300]
+
+
+def test_a_picture_that_is_shown_already_stands_longer(tmp_path: Path) -> None:
+    first, second = draw_picture(8, 8, 0), draw_picture(8, 8, 2)
+    pictures = [first, first, second, second, second, first]
+    write_gif(tmp_path / "clip.gif", pictures)
+    assert read_delays_cs(tmp_path / "clip.gif") == [8, 12, 4]
+
+
+def test_a_clip_that_never_moves_is_one_picture(tmp_path: Path) -> None:
+    write_gif(tmp_path / "clip.gif", [draw_picture(8, 8, 0)] * 25)
+    assert read_delays_cs(tmp_path / "clip.gif") == [100]
+
+
+@pytest.mark.parametrize(("max_fps", "left"), [(50, 60), (30, 60), (15, 30), (12, 24), (1, 2)])
+def test_the_rate_is_capped_and_time_is_kept(tmp_path: Path, max_fps: float, left: int) -> None:
+    pictures = [draw_picture(6, 5, index) for index in range(60)]
+    times_s = [index / 30 for index in range(60)]
+    write_gif(tmp_path / "clip.gif", pictures, times_s, options=OutputOptions(max_fps=max_fps))
+    delays_cs = read_delays_cs(tmp_path / "clip.gif")
+    assert len(delays_cs) == left
+    assert sum(delays_cs) == 200
 
 
 @settings(max_examples=40)
@@ -158,7 +163,10 @@ def test_the_clip_is_as_long_as_the_source(start_s: float, gaps_s: List[float]) 
     true_s = times_s[-1] - start_s + (steps_s[-1] if steps_s else 1 / 25)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clip.gif"
-        write_gif(path, [np.zeros((1, 1, 3), np.uint8)] * len(times_s), times_s)
+        pictures = [
+            np.full((1, 1, 3), 255 * (index % 2), np.uint8) for index in range(len(times_s))
+        ]
+        write_gif(path, pictures, times_s)
         delays_cs = read_delays_cs(path)
     assert min(delays_cs) >= 2
     # A clip can't be shorter than the shortest frame.
@@ -166,8 +174,8 @@ def test_the_clip_is_as_long_as_the_source(start_s: float, gaps_s: List[float]) 
 
 
 def test_above_fifty_frames_a_second_frames_are_dropped(tmp_path: Path) -> None:
-    picture = draw_picture(6, 5, 0)
-    write_gif(tmp_path / "clip.gif", [picture] * 120, [index / 120 for index in range(120)])
+    pictures = [draw_picture(6, 5, index) for index in range(120)]
+    write_gif(tmp_path / "clip.gif", pictures, [index / 120 for index in range(120)])
     delays_cs = read_delays_cs(tmp_path / "clip.gif")
     assert sum(delays_cs) == 100
     assert 40 <= len(delays_cs) <= 50
@@ -185,30 +193,29 @@ def test_a_long_pause_is_cut_into_delays_the_format_has(delay_cs: int) -> None:
 
 @pytest.mark.parametrize("loop", [0, 1, 7, 65535])
 def test_loop_count(tmp_path: Path, loop: int) -> None:
-    write_gif(tmp_path / "clip.gif", [draw_picture(4, 4, 0)] * 2, loop=loop)
+    write_gif(tmp_path / "clip.gif", [draw_picture(4, 4, 0)] * 2, options=OutputOptions(loop=loop))
     with Image.open(tmp_path / "clip.gif") as gif:
         assert gif.info["loop"] == loop
 
 
 def test_without_a_loop_it_plays_once(tmp_path: Path) -> None:
-    write_gif(tmp_path / "clip.gif", [draw_picture(4, 4, 0)] * 2, loop=None)
+    write_gif(tmp_path / "clip.gif", [draw_picture(4, 4, 0)] * 2, options=OutputOptions(None))
     assert b"NETSCAPE" not in (tmp_path / "clip.gif").read_bytes()
 
 
 @pytest.mark.parametrize(
-    "options", [{"loop": -1}, {"loop": 65536}, {"size_px": (70_000, 2)}], ids=str
+    "options",
+    [
+        {"options": OutputOptions(loop=-1)},
+        {"options": OutputOptions(loop=65536)},
+        {"size_px": (70_000, 2)},
+    ],
+    ids=str,
 )
 def test_what_the_format_can_not_hold_is_refused(tmp_path: Path, options: Any) -> None:
     with pytest.raises(OutputError):
         open_sink(tmp_path / "clip.gif", **{"fps": 25.0, "size_px": (2, 2), **options})
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_wide_picture_is_shrunk_and_a_narrow_one_is_not(tmp_path: Path) -> None:
-    write_gif(tmp_path / "wide.gif", [draw_picture(200, 90, 0)], max_width_px=50)
-    write_gif(tmp_path / "narrow.gif", [draw_picture(40, 90, 0)], max_width_px=50)
-    assert read_rgb(tmp_path / "wide.gif")[0].shape == (22, 50, 3)
-    assert read_rgb(tmp_path / "narrow.gif")[0].shape == (90, 40, 3)
 
 
 def test_a_picture_that_is_a_view_is_written_right(tmp_path: Path) -> None:
@@ -228,11 +235,12 @@ def test_the_caller_may_reuse_its_picture(tmp_path: Path) -> None:
 
 
 def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:
-    picture = draw_picture(120, 90, 0.0)
+    pictures = [draw_picture(120, 90, phase) for phase in (0.0, 0.05)]
     sink = open_sink(tmp_path / "clip.gif", fps=25.0, size_px=(120, 90))
 
     def write(first: int, count: int) -> None:
         for index in range(first, first + count):
+            picture = pictures[index % 2]
             sink.write(Frame(index, index / 25, picture), picture, ())
 
     write(0, 20)

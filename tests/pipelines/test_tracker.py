@@ -136,3 +136,52 @@ def test_a_detection_on_a_tracked_hand_is_known() -> None:
 def test_a_hand_does_not_jump_by_half_of_its_region(moved_px: float, followed: List[int]) -> None:
     tracker = tracker_with(LEFT)  # its region has a side of 103 pixels
     assert follow(tracker, Marker(LEFT.x + moved_px, LEFT.y)) == followed
+
+
+@pytest.mark.parametrize(
+    ("wobbling", "stays"),
+    [
+        (Marker(80.5, 149.5, 30.3, 1), True),
+        (Marker(85, 150, 30, 0), False),
+        (Marker(80, 150, 30, 8), False),
+        (Marker(80, 151, 32.5, 0), False),
+    ],
+)
+def test_the_region_of_a_hand_that_stands_still_stands_still(wobbling: Marker, stays: bool) -> None:
+    tracker = tracker_with(LEFT)
+    region = tracker.tracks[0].region
+    follow(tracker, wobbling)
+    assert (tracker.tracks[0].region == region) is stays
+    # The joints are those that were read all the same.
+    np.testing.assert_array_equal(tracker.poses()[0].joints, wobbling.joints())
+
+
+@pytest.mark.parametrize(("turn_deg", "stays"), [(4, True), (7, False)])
+def test_the_region_turns_with_a_hand_that_turns_on_the_spot(turn_deg: float, stays: bool) -> None:
+    tracker = tracker_with(LEFT)
+    region = tracker.tracks[0].region
+    turned = Marker(LEFT.x, LEFT.y, turn_deg=turn_deg)
+    seen = region_from_joints(turned.joints(), 1.5)
+    assert seen is not None
+    follow(tracker, Marker(LEFT.x + region.x - seen.x, LEFT.y + region.y - seen.y, 30, turn_deg))
+    assert (tracker.tracks[0].region == region) is stays
+
+
+def test_a_slow_hand_does_not_creep_out_of_its_region() -> None:
+    tracker = tracker_with(LEFT)
+    for step in range(100):
+        marker = Marker(80 + 0.5 * step, 150)
+        assert follow(tracker, marker) == [0]
+        coming = region_from_joints(marker.joints(), 1.5)
+        assert coming is not None
+        assert abs(tracker.tracks[0].region.x - coming.x) < 0.05 * coming.side_px
+
+
+def test_a_reset_tracker_wants_the_detector_and_recalls_nobody() -> None:
+    tracker = tracker_with(LEFT, max_hands=1)
+    tracker.untracked([])
+    follow(tracker, None)
+    tracker.reset()
+    assert tracker.tracks == [] and tracker.wants_detection()
+    tracker.add(hand(LEFT), SIZE_PX)
+    assert [pose.track_id for pose in tracker.poses()] == [1]

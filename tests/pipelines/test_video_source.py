@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import List, Tuple
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import clips
 from atlas_hpe.errors import InputError, SourceError
-from atlas_hpe_pipelines import open_source
+from atlas_hpe_pipelines.buffers import PictureBuffers
+from atlas_hpe_pipelines.sources import SourceOptions, open_source
+from atlas_hpe_pipelines.sources.capture import CaptureSource
 
 
 def test_all_frames_come_with_their_time(tmp_path: Path) -> None:
@@ -122,9 +127,9 @@ def test_a_damaged_frame_is_left_out_and_counted(
     class Damaged:
         reads = 0
 
-        def read(self) -> tuple:
+        def read(self, buffer: np.ndarray) -> tuple:
             self.reads += 1
-            read, image = capture.read()
+            read, image = capture.read(buffer)
             return (False, None) if self.reads in (3, 4) else (read, image)
 
         def get(self, key: int) -> float:
@@ -159,33 +164,155 @@ def test_a_name_that_is_not_utf_8_is_one_clear_error(tmp_path: Path) -> None:
         open_source(odd)
 
 
-def test_what_is_no_video_is_one_clear_error(
+def test_a_colon_in_the_name_is_no_protocol(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clips.encode(clips.spot_frames(3), tmp_path / "clip.mp4").rename(tmp_path / "file:a.mp4")
+    monkeypatch.chdir(tmp_path)
+    assert len(list(open_source("file:a.mp4").frames())) == 3
+
+
+def test_a_truncated_index_and_what_else_is_no_video_keep_ffmpeg_quiet(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     text = tmp_path / "notes.mp4"
     text.write_text("these are notes\n" * 100)
-    empty = tmp_path / "empty.mp4"
-    empty.write_bytes(b"")
     whole = clips.encode(clips.spot_frames(1), tmp_path / "full.mp4")
     headless = tmp_path / "headless.mp4"
     headless.write_bytes(whole.read_bytes()[:60])
-    for path in (text, empty, headless):
+    for path in (text, headless):
         with pytest.raises(SourceError, match="no frame can be decoded"):
             open_source(path)
-    assert capfd.readouterr().err == ""  # FFmpeg keeps quiet
+    assert capfd.readouterr().err == ""
 
 
-def test_a_video_without_frames_is_one_clear_error(tmp_path: Path) -> None:
-    path = clips.encode(clips.spot_frames(3), tmp_path / "none.mp4", "-frames:v", "0")
-    with pytest.raises(SourceError, match="no frame can be decoded"):
-        open_source(path)
+def test_without_ffmpeg_the_reason_is_a_guess(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "notes.mp4").write_text("these are notes\n" * 100)
+    monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", str(tmp_path / "absent"))
+    with pytest.raises(SourceError, match="it is not a video, it is damaged at its start"):
+        open_source(tmp_path / "notes.mp4")
 
 
-def test_missing_files_and_folders_are_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="does not exist"):
-        open_source(tmp_path / "absent.mp4")
-    with pytest.raises(InputError, match="found a folder"):
-        open_source(tmp_path)
+def test_frames_lie_in_buffers_and_those_that_are_kept_are_not_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = open_source(clips.encode(clips.spot_frames(30), tmp_path / "clip.mp4"))
+    places, take = set(), PictureBuffers.take
+
+    def note(buffers: PictureBuffers, shape: Tuple[int, ...]) -> np.ndarray:
+        taken = take(buffers, shape)
+        places.add(taken.ctypes.data)
+        return taken
+
+    monkeypatch.setattr(PictureBuffers, "take", note)
+    kept = []
+    for frame in source.frames():
+        assert frame.index == 0 or frame.image.ctypes.data in places
+        if frame.index % 10 == 0:
+            kept.append((frame, frame.image.copy()))
+    assert len(places) < 10
+    for frame, as_it_was in kept:
+        np.testing.assert_array_equal(frame.image, as_it_was)
+
+
+def test_frames_come_once(tmp_path: Path) -> None:
+    source = open_source(clips.encode(clips.spot_frames(3), tmp_path / "clip.mp4"))
+    assert len(list(source.frames())) == 3
+    assert list(source.frames()) == []
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_rotation_metadata_is_applied(tmp_path: Path, degrees: int) -> None:
+    frames = np.zeros((4, 48, 64, 3), np.uint8)
+    frames[:, :12, 48:] = 255  # bright in one corner
+    path = clips.turned(clips.encode(frames, tmp_path / "a.mp4"), tmp_path / "clip.mp4", degrees)
+    size_px = (64, 48) if degrees == 180 else (48, 64)
+    source = open_source(path)
+    read = list(source.frames())
+    assert source.size_px == size_px == read[-1].size_px
+    shown = clips.first_frame(path, size_px).astype(int)
+    for frame in read:
+        assert np.abs(frame.image - shown).mean() < 5
+
+
+def test_a_clip_without_times_runs_at_its_frame_rate(tmp_path: Path) -> None:
+    path = clips.encode(clips.spot_frames(8), tmp_path / "clip.h264", "-bf", "0")
+    source = open_source(path)
+    times_s = [frame.time_s for frame in source.frames()]
+    np.testing.assert_allclose(times_s, np.arange(8) / source.fps)
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".h264"])
+def test_a_size_that_changes_on_the_way_is_read_on(tmp_path: Path, suffix: str) -> None:
+    small = clips.encode(clips.spot_frames(6), tmp_path / f"a{suffix}", "-bf", "0")
+    large = clips.encode(clips.spot_frames(6, 128, 96), tmp_path / f"b{suffix}", "-bf", "0")
+    both = tmp_path / f"both{suffix}"
+    both.write_bytes(small.read_bytes() + large.read_bytes())
+    source = open_source(both)
+    frames = list(source.frames())
+    times_s = [frame.time_s for frame in frames]
+    assert len(frames) in (11, 12)  # where the parts meet, FFmpeg may take two frames for one
+    assert source.size_px == frames[0].size_px
+    # OpenCV 5 fits all frames into the size that FFmpeg finds first, older versions do not.
+    assert {frame.size_px for frame in frames} <= {(64, 48), (128, 96)}
+    assert all(later > earlier for earlier, later in zip(times_s, times_s[1:]))
+
+
+@given(st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=1, max_size=20))
+def test_times_never_decrease_whatever_the_file_says(times_ms: List[float]) -> None:
+    class Clock:
+        def get(self, _: int) -> float:
+            return times_ms[at]
+
+    source = object.__new__(CaptureSource)
+    source.fps, source._first_time_s, source._capture = 25.0, 0.0, Clock()  # type: ignore[assignment]
+    time_s = 0.0
+    for at in range(len(times_ms)):  # noqa: B007 - the clock looks at it
+        following_s = source._next_time_s(time_s, 1)
+        assert following_s >= time_s
+        time_s = following_s
+
+
+def test_a_file_that_is_deleted_meanwhile_is_read_to_its_end(tmp_path: Path) -> None:
+    path = clips.encode(clips.spot_frames(60), tmp_path / "clip.mp4")
+    source = open_source(path)
+    path.unlink()
+    assert len(list(source.frames())) == 60
+    assert source.warnings == []
+
+
+def test_a_file_that_is_cut_meanwhile_gives_a_warning_with_the_counts(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (60, 96, 128, 3), np.uint8)
+    path = clips.encode(noise, tmp_path / "clip.mp4", "-movflags", "+faststart")
+    source = open_source(path)
+    os.truncate(path, path.stat().st_size // 2)
+    read = len(list(source.frames()))
+    assert read < 60
+    assert f"read {read} of the 60 frames" in source.warnings[-1]
+
+
+def test_a_picture_of_8k_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    clips.make("color=c=red:size=7680x4320:rate=25", path, "-frames:v", "2", "-preset", "ultrafast")
+    source = open_source(path)
+    frames = source.frames()
+    assert source.size_px == next(frames).size_px == (7680, 4320)
+    source.close()
+
+
+def test_a_frame_rate_for_a_video_is_not_used_and_said(tmp_path: Path) -> None:
+    path = clips.encode(clips.spot_frames(3), tmp_path / "clip.mp4")
+    source = open_source(path, SourceOptions(fps=50))
+    assert source.fps == 25
+    assert source.warnings == [f"{path}: a video has its own times, 50 fps is not used"]
+
+
+def test_animated_gifs_are_videos(tmp_path: Path) -> None:
+    source = open_source(clips.encode(clips.spot_frames(5), tmp_path / "clip.gif", fps=10))
+    times_s = [frame.time_s for frame in source.frames()]
+    np.testing.assert_allclose(times_s, np.arange(5) / 10, atol=1e-3)
 
 
 def test_real_clips_have_all_their_frames(shared_data: Path) -> None:

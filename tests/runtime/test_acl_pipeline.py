@@ -41,7 +41,7 @@ def find_hands(
     most: int = 2,
 ) -> List[Tuple[HandPose, ...]]:
     found: List[Tuple[HandPose, ...]] = []
-    with Pipeline(path, backend=backend, box=box, hands=most) as pipeline:  # type: ignore[arg-type]
+    with Pipeline(path, backend=backend, box=box, max_hands=most) as pipeline:  # type: ignore[arg-type]
         assert (pipeline.basis == "simulated") is (backend == "simulator")
         for _, hands in pipeline:
             found.append(hands)

@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from atlas_hpe.card import ModelCard
 
-__all__ = ["DecodedHand", "Decoder", "DecoderKind"]
+__all__ = ["DecodedHand", "Decoder", "DecoderKind", "HeatmapReader"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +38,10 @@ class DecodedHand:
 #: Card and the graph's outputs at batch 1 -> the hand, None when there is none.
 Decoder = Callable[["ModelCard", Mapping[str, np.ndarray]], Optional[DecodedHand]]
 
+#: Card and the graph's outputs at batch 1 -> (J, h, w) maps in the network's order; cell i of n
+#: decodes to i / n of the input.
+HeatmapReader = Callable[["ModelCard", Mapping[str, np.ndarray]], np.ndarray]
+
 
 @dataclass(frozen=True)
 class DecoderKind:
@@ -47,8 +51,10 @@ class DecoderKind:
         decode: The decoder.
         role: The role that a card must name an output for.
         rank: Number of dimensions of that output; the second one counts the joints.
+        heatmaps: How its heatmaps are read for those who want to see them, None where it has none.
     """
 
     decode: Decoder
     role: str
     rank: int
+    heatmaps: Optional[HeatmapReader] = None

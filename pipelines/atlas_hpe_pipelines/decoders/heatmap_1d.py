@@ -10,7 +10,7 @@ from atlas_hpe.card import ModelCard
 from atlas_hpe.hands import to_hand21
 from atlas_hpe_pipelines.decoders.decoded import DecodedHand
 
-__all__ = ["decode_heatmap_1d"]
+__all__ = ["decode_heatmap_1d", "read_heatmap_1d"]
 
 
 def decode_heatmap_1d(card: ModelCard, outputs: Mapping[str, np.ndarray]) -> Optional[DecodedHand]:
@@ -26,10 +26,8 @@ def decode_heatmap_1d(card: ModelCard, outputs: Mapping[str, np.ndarray]) -> Opt
     Returns:
         The hand, None when a number is not finite. A joint's score is the least peak of its maps.
     """
-    maps = outputs[card.decode.outputs["heatmaps"]][0].astype(np.float64)
-    cells = maps.shape[1]
-    weights = np.exp(maps - maps.max(axis=1, keepdims=True))
-    weights /= weights.sum(axis=1, keepdims=True)
+    weights = _weights(card, outputs)
+    cells = weights.shape[1]
     shares = (weights @ np.arange(cells) / cells).reshape(3, -1).T  # (J, 3)
     if not np.isfinite(shares).all():
         return None
@@ -41,3 +39,16 @@ def decode_heatmap_1d(card: ModelCard, outputs: Mapping[str, np.ndarray]) -> Opt
         joint_scores=scores,
         score=float(scores.mean()),
     )
+
+
+def read_heatmap_1d(card: ModelCard, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(J, L, L) probabilities: the outer product of a joint's maps of y and of x."""
+    across, down, _ = np.split(_weights(card, outputs).astype(np.float32), 3)
+    return np.asarray(down[:, :, None] * across[:, None, :])
+
+
+def _weights(card: ModelCard, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(3 J, L) probabilities."""
+    maps = outputs[card.decode.outputs["heatmaps"]][0].astype(np.float64)
+    weights = np.exp(maps - maps.max(axis=1, keepdims=True))
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))

@@ -10,7 +10,7 @@ from atlas_hpe.card import ModelCard
 from atlas_hpe.hands import NUM_JOINTS, to_hand21
 from atlas_hpe_pipelines.decoders.decoded import DecodedHand
 
-__all__ = ["decode_heatmap_2d"]
+__all__ = ["decode_heatmap_2d", "read_heatmap_2d"]
 
 
 def decode_heatmap_2d(card: ModelCard, outputs: Mapping[str, np.ndarray]) -> Optional[DecodedHand]:
@@ -29,12 +29,7 @@ def decode_heatmap_2d(card: ModelCard, outputs: Mapping[str, np.ndarray]) -> Opt
     Returns:
         The hand, None when there is none. A joint's score is the peak of its map.
     """
-    maps = outputs[card.decode.outputs["heatmaps"]][0].astype(np.float64)  # (J, H, W)
-    if "softmax_beta" in card.decode.options:
-        maps = np.exp(
-            (maps - maps.max(axis=(1, 2), keepdims=True)) * card.decode.options["softmax_beta"]
-        )
-        maps /= maps.sum(axis=(1, 2), keepdims=True)
+    maps = read_heatmap_2d(card, outputs).astype(np.float64)
     height, width = maps.shape[1:]
     columns, rows = maps.sum(axis=1), maps.sum(axis=2)  # (J, W), (J, H)
     mass = columns.sum(axis=1)  # (J,)
@@ -50,3 +45,14 @@ def decode_heatmap_2d(card: ModelCard, outputs: Mapping[str, np.ndarray]) -> Opt
     if np.isnan(joints[:, 0]).sum() * 2 >= NUM_JOINTS:
         return None
     return DecodedHand(joints=joints, joint_scores=scores, score=float(scores.mean()))
+
+
+def read_heatmap_2d(card: ModelCard, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+    """(J, H, W) maps: the output itself, of logits their softmax."""
+    maps: np.ndarray = outputs[card.decode.outputs["heatmaps"]][0]
+    if "softmax_beta" not in card.decode.options:
+        return maps
+    beta = card.decode.options["softmax_beta"]
+    logits = maps.astype(np.float64, copy=False)
+    weights = np.exp((logits - logits.max(axis=(1, 2), keepdims=True)) * beta)
+    return np.asarray(weights / weights.sum(axis=(1, 2), keepdims=True))

@@ -22,12 +22,16 @@ class FrameClock:
         ticks_per_s: Resolution of the output: 100 for GIF, the frame rate for constant-rate video.
         min_ticks: Shortest time a frame can stand; a frame that comes sooner is left out.
         fps: Nominal rate, which gives the length of a clip of one frame.
+        max_fps: Most frames per second: of the frames in one interval of this rate only the first
+            stays. None for no limit.
 
     Attributes:
         dropped: How many frames were left out.
     """
 
-    def __init__(self, ticks_per_s: float, *, min_ticks: int, fps: float) -> None:
+    def __init__(
+        self, ticks_per_s: float, *, min_ticks: int, fps: float, max_fps: Optional[float] = None
+    ) -> None:
         self.dropped = 0
         self._ticks_per_s = ticks_per_s
         self._min_ticks = min_ticks
@@ -35,6 +39,9 @@ class FrameClock:
         self._first_s: Optional[float] = None
         self._last_s = 0.0
         self._start_ticks = 0
+        self._is_capped = max_fps is not None
+        self._max_fps = max_fps or 0.0
+        self._last_interval = 0
 
     def advance(self, time_s: float) -> Optional[int]:
         """Take the time of the next frame, in seconds.
@@ -50,10 +57,12 @@ class FrameClock:
             self._interval_s = time_s - self._last_s
             self._last_s = time_s
         ticks = self._to_ticks(time_s) - self._start_ticks
-        if ticks < self._min_ticks:
+        interval = math.floor((time_s - self._first_s) * self._max_fps + _TIE_TICKS)
+        if ticks < self._min_ticks or (self._is_capped and interval <= self._last_interval):
             self.dropped += 1
             return None
         self._start_ticks += ticks
+        self._last_interval = interval
         return ticks
 
     def remaining_ticks(self) -> int:

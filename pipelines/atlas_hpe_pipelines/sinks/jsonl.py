@@ -12,12 +12,13 @@ import numpy as np
 
 from atlas_hpe.errors import InputError
 from atlas_hpe.poses import HandPose
-from atlas_hpe_pipelines.sinks.sink import FileSink, SinkOptions, require_time_s
+from atlas_hpe_pipelines.sinks.options import SinkOptions
+from atlas_hpe_pipelines.sinks.sink import FileSink, require_time_s
 
 if TYPE_CHECKING:
     from atlas_hpe.poses import Frame
 
-__all__ = ["FrameRecord", "JsonlSink", "load_schema", "read_jsonl"]
+__all__ = ["FrameRecord", "JsonlSink", "encode_frame", "load_schema", "read_jsonl"]
 
 _ARRAY_SHAPES = {"joints": (21, 2), "joint_scores": (21,), "joints_3d": (21, 3), "depth": (21,)}
 _OPTIONAL_ARRAYS = frozenset({"joints_3d", "depth"})
@@ -59,18 +60,24 @@ class JsonlSink(FileSink):
         super().__init__(path, force=options.force)
 
     def _add(self, frame: Frame, picture: Optional[np.ndarray], hands: Sequence[HandPose]) -> None:
-        record = {
-            "frame": int(frame.index),
-            "time_s": require_time_s(frame, self.path),
-            "hands": [
-                {name: _to_json(getattr(hand, name)) for name in _WRITTEN} for hand in hands
-            ],
-        }
-        text = json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        self._file.write(text.encode("utf-8") + b"\n")
+        line = encode_frame(frame.index, require_time_s(frame, self.path), hands)
+        self._file.write(line.encode("utf-8") + b"\n")
 
-    def _complete(self) -> None:
-        """Every line is whole already."""
+
+def encode_frame(index: int, time_s: float, hands: Sequence[HandPose]) -> str:
+    """One frame as one line of JSON, in the form of ``frames.schema.json``.
+
+    Args:
+        index: Index of the frame in its source.
+        time_s: Its presentation time in seconds.
+        hands: The hands in it.
+    """
+    record = {
+        "frame": int(index),
+        "time_s": float(time_s),
+        "hands": [{name: _to_json(getattr(hand, name)) for name in _WRITTEN} for hand in hands],
+    }
+    return json.dumps(record, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
 def read_jsonl(path: Path) -> Iterator[FrameRecord]:

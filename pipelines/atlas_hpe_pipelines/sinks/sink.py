@@ -1,9 +1,8 @@
-"""What every sink offers, and what a sink that writes one file has in common with the others."""
+"""What every sink offers, and what sinks have in common."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional, Sequence, Tuple, Type, TypeVar
 
@@ -19,34 +18,14 @@ if TYPE_CHECKING:
     from atlas_hpe.poses import Frame, HandPose
 
 __all__ = [
+    "BaseSink",
     "FileSink",
     "Sink",
-    "SinkOptions",
     "require_picture",
     "require_time_s",
 ]
 
-_FileSinkT = TypeVar("_FileSinkT", bound="FileSink")
-
-
-@dataclass(frozen=True)
-class SinkOptions:
-    """How an output is written.
-
-    Attributes:
-        fps: Nominal rate of the frames that will come, in frames per second.
-        size_px: Width and height of the pictures that will come.
-        force: Replace a file that exists.
-        loop: GIF only. How often a viewer repeats the clip: 0 for ever, n for n repetitions, None
-            to play it once.
-        max_width_px: GIF and MP4. Pictures wider than this are shrunk to it.
-    """
-
-    fps: float
-    size_px: Tuple[int, int]
-    force: bool = False
-    loop: Optional[int] = 0
-    max_width_px: Optional[int] = None
+_SinkT = TypeVar("_SinkT", bound="BaseSink")
 
 
 class Sink(Protocol):
@@ -85,25 +64,20 @@ class Sink(Protocol):
     ) -> None: ...
 
 
-class FileSink:
-    """Base of the sinks that write one file: life cycle, temporary file, errors of the disk.
+class BaseSink:
+    """What sinks have in common: their life cycle, and the disk's errors as ``OutputError``.
 
-    A subclass implements ``_add`` and ``_complete``, and ``_release`` when it holds more than the
-    file.
+    A subclass implements ``_add``, and of ``_complete``, ``_release``, ``_publish`` and
+    ``_discard`` what it has to do.
 
     Args:
-        path: The name the file gets when it is whole.
-        force: Replace a file that exists.
-
-    Raises:
-        OutputError: The temporary file can't be created.
+        path: The name the output gets when it is whole.
     """
 
     wants_picture = True
 
-    def __init__(self, path: Path, *, force: bool) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = AtomicFile(path, force=force)
         self._closed = False
 
     def write(self, frame: Frame, picture: Optional[np.ndarray], hands: Sequence[HandPose]) -> None:
@@ -121,11 +95,14 @@ class FileSink:
             )
         try:
             self._add(frame, picture, hands)
+        except BrokenPipeError:
+            # Only standard output is a pipe; what to do when its reader is gone, the caller knows.
+            raise
         except OSError as cause:
             raise disk_error(self.path, cause) from cause
 
     def finish(self) -> None:
-        """Complete the file and give it its name; do nothing on a closed sink.
+        """Complete the output and give it its name; do nothing on a closed sink.
 
         Raises:
             OutputError: No frame came, the name is taken meanwhile, or the disk or the encoder
@@ -136,7 +113,7 @@ class FileSink:
         try:
             self._complete()
             self._release()
-            self._file.publish()
+            self._publish()
         except OSError as cause:
             raise disk_error(self.path, cause) from cause
         finally:
@@ -144,21 +121,21 @@ class FileSink:
             self.abort()
 
     def abort(self) -> None:
-        """Remove the temporary file; do nothing on a closed sink."""
+        """Remove what was written; do nothing on a closed sink."""
         if self._closed:
             return
         self._closed = True
         try:
             self._release()
         finally:
-            self._file.discard()
+            self._discard()
 
     @property
     def dropped(self) -> int:
         """How many frames were left out; none, unless a subclass says so."""
         return 0
 
-    def __enter__(self: _FileSinkT) -> _FileSinkT:
+    def __enter__(self: _SinkT) -> _SinkT:
         return self
 
     def __exit__(
@@ -176,10 +153,38 @@ class FileSink:
         raise NotImplementedError
 
     def _complete(self) -> None:
-        raise NotImplementedError
+        """Write what comes after the last frame."""
 
     def _release(self) -> None:
-        """Free what is held beside the file; called more than once."""
+        """Free what is held beside the output; called more than once."""
+
+    def _publish(self) -> None:
+        """Give the whole output its name."""
+
+    def _discard(self) -> None:
+        """Remove what has no final name."""
+
+
+class FileSink(BaseSink):
+    """Base of the sinks that write one file.
+
+    Args:
+        path: The name the file gets when it is whole.
+        force: Replace a file that exists.
+
+    Raises:
+        OutputError: The temporary file can't be created.
+    """
+
+    def __init__(self, path: Path, *, force: bool) -> None:
+        super().__init__(path)
+        self._file = AtomicFile(path, force=force)
+
+    def _publish(self) -> None:
+        self._file.publish()
+
+    def _discard(self) -> None:
+        self._file.discard()
 
 
 def require_picture(

@@ -6,30 +6,20 @@ To add a source: write ``sources/<kind>.py`` with a class that keeps ``Source`` 
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Union
-
 from atlas_hpe_pipelines.sources.device_frame import DeviceFrame
 from atlas_hpe_pipelines.sources.device_video import DeviceVideo, HostVideo, open_device_video
-from atlas_hpe_pipelines.sources.source import Source
+from atlas_hpe_pipelines.sources.opening import AnySource, open_source
+from atlas_hpe_pipelines.sources.source import Source, SourceOptions
 from atlas_hpe_pipelines.sources.video import VideoSource
 
 __all__ = [
+    "AnySource",
     "DeviceFrame",
     "DeviceVideo",
     "HostVideo",
     "Source",
+    "SourceOptions",
     "VideoSource",
     "open_device_video",
     "open_source",
 ]
-
-
-def open_source(source: Union[str, Path]) -> Source:
-    """Open a source by what the user typed.
-
-    Raises:
-        InputError: The file is missing, a folder, or not readable.
-        SourceError: No frame can be decoded from it.
-    """
-    return VideoSource(Path(source))

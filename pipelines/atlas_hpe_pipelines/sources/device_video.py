@@ -15,6 +15,7 @@ from atlas_hpe_pipelines.sources.video import VideoSource
 from atlas_hpe_runtime.acl.api import Acl, load_acl
 from atlas_hpe_runtime.acl.dvpp import Fallback, VideoDecoder
 from atlas_hpe_runtime.acl.dvpp.annexb import AccessUnit, AnnexBStream
+from atlas_hpe_runtime.acl.dvpp.layout import video_layout
 from atlas_hpe_runtime.acl.dvpp.limits import refuse_video
 from atlas_hpe_runtime.acl.dvpp.video import DecodedPicture
 from atlas_hpe_runtime.acl.dvpp.video_header import VideoHeader, find_header
@@ -62,7 +63,12 @@ class DeviceVideo(RecordedSource):
         units: The access units.
         decoder: The decoder that they go to.
         header: What the stream begins with.
+        matrix: How its colours are meant.
         resources: What to release at the end.
+
+    Attributes:
+        matrix: How the colours of its pictures are meant, a key of ``atlas_hpe.aipp.CSC_MATRICES``.
+        picture_px: Width and height of its pictures on the device, even.
     """
 
     def __init__(
@@ -71,12 +77,16 @@ class DeviceVideo(RecordedSource):
         units: Iterator[AccessUnit],
         decoder: VideoDecoder,
         header: VideoHeader,
+        matrix: str,
         resources: ExitStack,
     ) -> None:
         self.fallback: Optional[Fallback] = None
         self.name = video.name
         self.warnings: List[str] = list(video.warnings)
         self.size_px, self.fps, self.frame_count = video.size_px, video.fps, video.frame_count
+        self.matrix = matrix
+        layout = video_layout(header.width_px, header.height_px)
+        self.picture_px = (layout.width_px, layout.height_px)
         self._units = units
         self._decoder = decoder
         self._header = header
@@ -148,7 +158,7 @@ class DeviceVideo(RecordedSource):
                 "the video changes its form on the way, which is not supported on the device",
                 where=self.name,
                 why=f"it began with {self._header}, now it is {header}",
-                fix="decode it on the CPU, or encode it anew",
+                fix="decode it on the CPU (--decode host), or encode it anew",
             )
         return unit
 
@@ -216,7 +226,8 @@ def _open_on_device(
         # OpenCV decodes all video with BT.601, so this is what networks were trained behind.
         matrix = "bt601-wide" if stream.is_full_range() else "bt601-narrow"
         decoder = stack.enter_context(VideoDecoder(owner, header, matrix, channel_id))
-        return DeviceVideo(video, chain([first], units), decoder, header, stack.pop_all())
+        units = chain([first], units)
+        return DeviceVideo(video, units, decoder, header, matrix, stack.pop_all())
 
 
 def _refuse_size(video: VideoSource, header: VideoHeader) -> Optional[Fallback]:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Iterator, List, Optional, Tuple
 
 from typing_extensions import Protocol
 
+from atlas_hpe.errors import UsageError
 from atlas_hpe.poses import Frame
 
-__all__ = ["RecordedSource", "Source", "SourceOptions"]
+__all__ = ["ASSUMED_FPS", "DROPS", "RecordedSource", "Source", "SourceOptions"]
+
+#: Used where neither the source nor the user says how many frames make a second.
+ASSUMED_FPS = 30.0
+#: Values of ``SourceOptions.drop``.
+DROPS = ("newest", "never")
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,20 @@ class SourceOptions:
     reconnect_s: float = 60.0
     depth_unit_mm: float = 1.0
 
+    def __post_init__(self) -> None:
+        """Refuse what no source could be read with.
+
+        Raises:
+            UsageError: A value is impossible.
+        """
+        for name, value in (("fps", self.fps), ("depth_unit_mm", self.depth_unit_mm)):
+            if value is not None and not 0 < value < math.inf:
+                raise UsageError(f"{name} must be a number above 0, not {value:g}")
+        if not self.reconnect_s >= 0:
+            raise UsageError(f"reconnect_s must be 0 or more, not {self.reconnect_s:g}")
+        if self.drop not in DROPS:
+            raise UsageError(f"drop must be one of {', '.join(DROPS)}, not {self.drop!r}")
+
 
 class Source(Protocol):
     """Something that yields frames once, from its start.
@@ -41,7 +62,7 @@ class Source(Protocol):
         fps: Frames per second, as declared or, where that is nonsense, assumed (see ``warnings``).
         frame_count: Number of frames it says it has, None when it does not say.
         depth: Its frames carry ``depth_mm``.
-        live: Frames come when they come: whoever is late loses some, and it ends when it is stopped.
+        live: Frames come when they come: whoever is late loses some, and stopping ends it.
         dropped: Frames that a live source left out so far.
         warnings: What the user has to know; complete once the frames are used up.
     """

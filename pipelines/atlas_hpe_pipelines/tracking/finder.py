@@ -8,12 +8,13 @@ from typing import Dict, Optional, Tuple
 
 from atlas_hpe.errors import UsageError
 from atlas_hpe.poses import Frame, HandPose
-from atlas_hpe_pipelines.overlap import StageTimes
+from atlas_hpe_pipelines.detection import Detection, box_overlap
+from atlas_hpe_pipelines.stage_times import StageTimes
 from atlas_hpe_pipelines.tracking.average import average_hands
 from atlas_hpe_pipelines.tracking.first_look import look_at_new_hand
 from atlas_hpe_pipelines.tracking.readers import Detector, HandReader
-from atlas_hpe_pipelines.tracking.region import Region, region_from_detection
-from atlas_hpe_pipelines.tracking.tracker import Tracker
+from atlas_hpe_pipelines.tracking.region import Region, joint_box, region_from_detection
+from atlas_hpe_pipelines.tracking.tracker import DETECT_EVERY, Tracker
 
 __all__ = ["LEAST_KEPT_SCORE", "LEAST_NEW_SCORE", "HandFinder"]
 
@@ -22,17 +23,22 @@ __all__ = ["LEAST_KEPT_SCORE", "LEAST_NEW_SCORE", "HandFinder"]
 LEAST_NEW_SCORE = 0.4
 #: A hand that is followed may be blurred for a while; below this it was none, or is gone.
 LEAST_KEPT_SCORE = 0.25
+#: A new hand with joints less sure than the first has joints that fill the detector's box at least
+#: so much (intersection over union): those of hands fill 0.5 to 0.9 of it in most frames of real
+#: clips, those of a sleeve and a computer mouse less than 0.4.
+_SURE, _LEAST_AGREEMENT = 0.7, 0.4
 
 
 class HandFinder:
     """Finds and follows the hands of a clip; give it the frames in order, from one thread.
 
-    A photograph is a clip of one frame: make a new finder for each, the networks stay.
+    A photograph is a clip of one frame: call ``reset`` before each, or make a new finder.
 
     Args:
         reader: The landmark network.
         detector: The detector.
         max_hands: Most hands at once.
+        detect_every: With room for another hand, the detector runs in every so many frames.
 
     Attributes:
         times: Step -> time it took in each frame: ``detect`` (only frames in which the detector
@@ -41,12 +47,24 @@ class HandFinder:
         broken_frames: Frames in which a network gave NaN or infinite numbers.
 
     Raises:
-        UsageError: Fewer than one hand.
+        UsageError: Fewer than one hand, or an interval below one frame.
     """
 
-    def __init__(self, reader: HandReader, detector: Detector, max_hands: int = 2) -> None:
+    def __init__(
+        self,
+        reader: HandReader,
+        detector: Detector,
+        max_hands: int = 2,
+        detect_every: int = DETECT_EVERY,
+    ) -> None:
         if max_hands < 1:
             raise UsageError(f"{max_hands} hands are too few", where="hands", fix="give 1 or more")
+        if detect_every < 1:
+            raise UsageError(
+                f"the detector can't run every {detect_every} frames",
+                where="detect_every",
+                fix="give 1 or more",
+            )
         self.times: Dict[str, StageTimes] = {
             name: StageTimes() for name in ("detect", "crop", "infer", "joints")
         }
@@ -58,17 +76,31 @@ class HandFinder:
         judges = "presence" in reader.card.decode.outputs
         self._least_new = LEAST_NEW_SCORE if judges else 0.0
         self._least_kept = LEAST_KEPT_SCORE if judges else 0.0
-        self._tracker = Tracker(max_hands, reader.card.preprocess.crop_scale)
+        self._tracker = Tracker(max_hands, reader.card.preprocess.crop_scale, detect_every)
+        self._size_px: Optional[Tuple[int, int]] = None
 
     @property
     def tracks(self) -> int:
         """Hands followed so far; one that was lost for long counts anew."""
         return self._tracker.count
 
+    def reset(self) -> None:
+        """Forget the hands that are followed: what comes next is another clip.
+
+        Their numbers are not given again; counts and times go on.
+        """
+        self._tracker.reset()
+
     def find(self, frame: Frame) -> Tuple[HandPose, ...]:
-        """The hands in the next frame, ordered by their ``track_id``."""
+        """The hands in the next frame, ordered by their ``track_id``.
+
+        A frame of another size than the one before is of another clip; see ``reset``.
+        """
         started = perf_counter()
         tracker, size_px = self._tracker, frame.size_px
+        if self._size_px not in (None, size_px):
+            self.reset()
+        self._size_px = size_px
         tracker.follow([self._read_on(frame, item.region) for item in tracker.tracks], size_px)
         detecting_s = 0.0
         if tracker.wants_detection():
@@ -97,9 +129,16 @@ class HandFinder:
             region = region_from_detection(detection, scale)
             look = partial(self._reader.read, frame)
             hand = look_at_new_hand(look, region, scale, average_hands)
-            if hand is not None and hand.joint_scores.mean() >= self._least_new:
+            if hand is not None and self._is_hand(hand, detection):
                 self._tracker.add(hand, frame.size_px)
         return detecting_s
+
+    def _is_hand(self, hand: HandPose, detection: Detection) -> bool:
+        """Whether what was read at a detection is a hand, and the one that was detected."""
+        box, score = joint_box(hand.joints), float(hand.joint_scores.mean())
+        if box is None or score < self._least_new:
+            return False
+        return score >= _SURE or box_overlap(box, detection.box) >= _LEAST_AGREEMENT
 
     def _count(self, whole_s: float, detecting_s: float) -> None:
         """Record the frame's times; what is no crop and no inference is work on joints."""

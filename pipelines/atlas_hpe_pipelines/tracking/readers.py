@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Dict, List, Mapping, Optional
 
@@ -12,13 +13,15 @@ from typing_extensions import Protocol
 from atlas_hpe.card import ModelCard
 from atlas_hpe.geometry import Box, apply_affine, invert_affine
 from atlas_hpe.poses import Frame, HandPose
-from atlas_hpe_pipelines.decoders import decode_hand
+from atlas_hpe_pipelines.decoders import decode_hand, place_heatmaps
 from atlas_hpe_pipelines.detection import Detection, decode_detections, detections_to_source
+from atlas_hpe_pipelines.device_path.crop import HardwareCrop
 from atlas_hpe_pipelines.preprocess import crop_picture, input_affine, make_feeds, to_feeds
 from atlas_hpe_pipelines.regions import choose_region
 from atlas_hpe_pipelines.tracking.handedness import other_side
 from atlas_hpe_pipelines.tracking.region import Region, region_affine, region_bounds
 from atlas_hpe_runtime import Session
+from atlas_hpe_runtime.acl.dvpp import Fallback
 
 __all__ = [
     "LEAST_SCORE",
@@ -41,17 +44,30 @@ class HandReader:
     Args:
         card: Its card, with ``fit="crop"``.
         session: Opened and checked against the card; stays the caller's.
+        hardware: What crops the frames that lie on the device, None to let the host do it. It cuts
+            upright squares alone, so the host crops where the network is to see the hand turned by
+            more than ``max_tilt_deg`` of the card, or in a mirror; that is counted there.
+        heatmaps: Whether hands come with the heatmaps of networks that give them.
 
     Attributes:
         broken: The network gave NaN or infinite numbers since this was last set to False.
         spent_s: Seconds in the steps ``crop`` and ``infer`` since they were last set to 0.
     """
 
-    def __init__(self, card: ModelCard, session: Session) -> None:
+    def __init__(
+        self,
+        card: ModelCard,
+        session: Session,
+        hardware: Optional[HardwareCrop] = None,
+        *,
+        heatmaps: bool = False,
+    ) -> None:
         self.card = card
         self.broken = False
         self.spent_s: Dict[str, float] = {"crop": 0.0, "infer": 0.0}
         self._session = session
+        self._hardware = hardware
+        self._heatmaps = heatmaps
         spec = card.preprocess
         self._crop = np.empty((spec.height_px, spec.width_px, 3), np.uint8)
         self._feeds = make_feeds(card)
@@ -59,17 +75,55 @@ class HandReader:
     def read(self, frame: Frame, region: Region) -> Optional[HandPose]:
         """The hand in a region, None when there is none; of a mirrored region the true side."""
         started = perf_counter()
-        affine = region_affine(region, self.card.preprocess)
-        self._crop = crop_picture(frame.image, affine, self.card.preprocess, self._crop)
-        self._feeds = to_feeds(self.card, self._crop, self._feeds)
+        view = self._cut_by_hardware(frame, region) or self._cut(frame, region)
         cropped = perf_counter()
-        outputs = self._session.run(self._feeds)
+        outputs = self._session.run(view.feeds)
         inferred = perf_counter()
         self.broken |= not all_finite(outputs)
         self.spent_s["crop"] += cropped - started
         self.spent_s["infer"] += inferred - cropped
-        hand = read_region(self.card, outputs, region, frame)
+        hand = _read_view(self.card, outputs, view, frame, heatmaps=self._heatmaps)
         return None if hand is None or hand.score < LEAST_SCORE else hand
+
+    def _cut(self, frame: Frame, region: Region) -> _View:
+        """The region turned upright, by the host."""
+        affine = region_affine(region, self.card.preprocess)
+        self._crop = crop_picture(frame.image, affine, self.card.preprocess, self._crop)
+        self._feeds = to_feeds(self.card, self._crop, self._feeds)
+        return _View(self._feeds, invert_affine(affine), region)
+
+    def _cut_by_hardware(self, frame: Frame, region: Region) -> Optional[_View]:
+        """The region as it stands in the picture; None where the host has to cut it."""
+        hardware, limit_deg = self._hardware, self.card.preprocess.max_tilt_deg
+        if hardware is None:
+            return None
+        if region.mirrored:
+            hardware.leave("mirrored")
+            return None
+        if limit_deg is not None and abs(math.degrees(region.angle_rad)) > limit_deg:
+            hardware.leave(f"of hands tilted by more than {limit_deg:g} degrees")
+            return None
+        upright = replace(region, angle_rad=0.0)
+        plan = hardware.plan(region_bounds(upright))
+        if isinstance(plan, Fallback):
+            hardware.leave(f"because {plan.reason}")
+            return None
+        return _View(hardware.cut(frame, plan), invert_affine(plan.affine), upright)
+
+
+@dataclass(frozen=True, eq=False)
+class _View:
+    """What a network is shown.
+
+    Attributes:
+        feeds: The network's input.
+        to_source: (2, 3) map from input to source pixels.
+        region: The region that was cut.
+    """
+
+    feeds: Mapping[str, np.ndarray]
+    to_source: np.ndarray
+    region: Region
 
 
 class Detector(Protocol):
@@ -120,6 +174,8 @@ def place_hand(
     to_source: np.ndarray,
     region: Box,
     frame: Frame,
+    *,
+    heatmaps: bool = False,
 ) -> Optional[HandPose]:
     """Decode a landmark network's outputs into the source's pixels.
 
@@ -129,6 +185,8 @@ def place_hand(
         to_source: (2, 3) map from input to source pixels.
         region: What the hand's ``box`` says.
         frame: The frame it was read from.
+        heatmaps: Whether the hand comes with the network's heatmaps, where it gives them. They are
+            large: a run that kept its hands would keep all of them.
 
     Returns:
         The hand, None when there is none.
@@ -148,6 +206,7 @@ def place_hand(
         handedness=hand.handedness,
         handedness_score=hand.handedness_score,
         depth=None if hand.depth is None else hand.depth * scale,
+        heatmaps=place_heatmaps(card, outputs, to_source) if heatmaps else None,
     )
 
 
@@ -159,8 +218,20 @@ def read_region(
     Of a mirrored region, the side is that of the hand and not of its mirror image.
     """
     to_source = invert_affine(region_affine(region, card.preprocess))
-    hand = place_hand(card, outputs, to_source, region_bounds(region), frame)
-    if hand is None or not region.mirrored:
+    return _read_view(card, outputs, _View({}, to_source, region), frame)
+
+
+def _read_view(
+    card: ModelCard,
+    outputs: Mapping[str, np.ndarray],
+    view: _View,
+    frame: Frame,
+    *,
+    heatmaps: bool = False,
+) -> Optional[HandPose]:
+    box = region_bounds(view.region)
+    hand = place_hand(card, outputs, view.to_source, box, frame, heatmaps=heatmaps)
+    if hand is None or not view.region.mirrored:
         return hand
     return replace(hand, handedness=other_side(hand.handedness))
 

@@ -32,12 +32,24 @@ _MAX_GROWTH = 2.0
 #: less: of a drawn hand that turns by 24 degrees and moves by a third of its size in a frame, 0.6
 #: follows half as well. It takes the edge off a single bad frame.
 _NEW_SHARE = 0.8
+#: A region that would move by less than this share of its side, grow by less than this and turn by
+#: less than this stays: the network reads its own jitter back from a region that follows it. On
+#: hands that stand still in real clips this takes off up to half of the jitter.
+_STILL_SHARE, _STILL_GROWTH, _STILL_TURN_RAD = 0.03, 1.05, math.radians(4)
 #: Two tracks are on one hand when their joints lie this near, in sides of the hand's box, ...
 _SAME_JOINTS = 0.2
 #: ... or when the boxes of their joints overlap so much (intersection over union).
 _SAME_BOX = 0.7
 #: A detection on a tracked hand is that hand.
 _DETECTED_BOX = 0.4
+#: A hand that was lost is mostly still there and moves fast: the detector looks for it in so many
+#: frames.
+_SEARCH_FRAMES = 4
+#: While all hands are tracked, the detector looks after them at every so many of its turns.
+_REST_TURNS = 4
+#: A track is of a thing that is no hand when its joints are unsure (mean score) and the detector
+#: saw nothing there so many times in a row.
+_UNSURE, _MOST_UNSEEN, _SEEN_BOX = 0.6, 3, 0.2
 #: A hand that comes back within so many frames, near where it would have moved, keeps its number.
 _REMEMBER_FRAMES = 30
 _REMEMBER_SIDES = 0.7
@@ -55,6 +67,7 @@ class Track:
         velocity: (2,) smoothed motion of the centre in pixels per frame.
         vote: Which hand it is.
         seen_at: Number of the last frame it was seen in.
+        undetected: Turns of the detector in a row that showed nothing there, with unsure joints.
     """
 
     number: int
@@ -64,6 +77,7 @@ class Track:
     seen_at: int
     velocity: np.ndarray = field(default_factory=lambda: np.zeros(2))
     vote: SideVote = field(default_factory=SideVote)
+    undetected: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,20 +102,26 @@ class Tracker:
     Args:
         max_hands: Most hands at once.
         crop_scale: Side of a region over the longer side of the hand's box.
+        detect_every: With room for another hand, the detector is wanted in every so many frames.
 
     Attributes:
         tracks: The hands that are followed, by their numbers.
         count: Numbers given out so far.
     """
 
-    def __init__(self, max_hands: int, crop_scale: float) -> None:
+    def __init__(self, max_hands: int, crop_scale: float, detect_every: int = DETECT_EVERY) -> None:
         self.tracks: List[Track] = []
         self.count = 0
         self._max_hands = max_hands
         self._crop_scale = crop_scale
+        self._detect_every = detect_every
         self._lost: List[Track] = []
         self._now = -1
-        self._detected_at: Optional[int] = None
+        self._detected_at = self._now
+
+    def reset(self) -> None:
+        """Forget all hands, the lost ones too; their numbers are not given again."""
+        self.tracks, self._lost = [], []
 
     def follow(self, hands: Sequence[Optional[HandPose]], size_px: Tuple[int, int]) -> None:
         """Begin a frame: move the tracks to what was read at their regions, drop the lost ones.
@@ -137,24 +157,42 @@ class Tracker:
     def wants_detection(self) -> bool:
         """Whether the detector has to run in this frame.
 
-        It runs while no hand is tracked, in the frame in which a hand was lost, and every
-        ``DETECT_EVERY`` frames while there is room for another one.
+        It runs while no hand is tracked, in the frame in which a hand was lost and some more,
+        every ``detect_every`` frames while there is room for another one or a track is in doubt,
+        and every fourth time of that while all hands are tracked.
         """
-        if not self.has_room:
-            return False
-        just_lost = any(self._age(track) == 1 for track in self._lost)
-        due = self._detected_at is None or self._now - self._detected_at >= DETECT_EVERY
-        return not self.tracks or just_lost or due
+        if not self.tracks:
+            return True
+        if self.has_room and any(self._age(track) <= _SEARCH_FRAMES for track in self._lost):
+            return True
+        resting = not self.has_room and not any(track.undetected for track in self.tracks)
+        turns = _REST_TURNS if resting else 1
+        return self._now - self._detected_at >= turns * self._detect_every
 
     def untracked(self, detections: Sequence[Detection]) -> List[Detection]:
-        """The detections that are on no tracked hand; call it once for each run of the detector."""
+        """The detections that are on no tracked hand; call it once for each run of the detector.
+
+        Tracks that the detector does not see, time and again, are given up.
+        """
         self._detected_at = self._now
+        self._give_up_things(detections)
         boxes = [joint_box(track.hand.joints) for track in self.tracks]
         return [
             detection
             for detection in detections
             if all(box is None or box_overlap(detection.box, box) < _DETECTED_BOX for box in boxes)
         ]
+
+    def _give_up_things(self, detections: Sequence[Detection]) -> None:
+        """Drop the tracks of things that are no hands; they don't get their numbers back."""
+        for track in self.tracks:
+            box = joint_box(track.hand.joints)
+            seen = box is not None and any(
+                box_overlap(detection.box, box) >= _SEEN_BOX for detection in detections
+            )
+            unsure = float(track.hand.joint_scores.mean()) < _UNSURE
+            track.undetected = 0 if seen or not unsure else track.undetected + 1
+        self.tracks = [track for track in self.tracks if track.undetected < _MOST_UNSEEN]
 
     def add(self, hand: HandPose, size_px: Tuple[int, int]) -> None:
         """Follow a new hand from now on, unless it is one that is tracked already.
@@ -209,7 +247,7 @@ class Tracker:
         moved = np.array([seen.x - track.seen.x, seen.y - track.seen.y])
         track.velocity = track.velocity + _NEW_SHARE * (moved - track.velocity)
         old = track.region
-        track.region = Region(
+        coming = Region(
             x=seen.x + float(track.velocity[0]),
             y=seen.y + float(track.velocity[1]),
             side_px=old.side_px + _NEW_SHARE * (seen.side_px - old.side_px),
@@ -217,6 +255,7 @@ class Tracker:
                 0.0, old.angle_rad + _NEW_SHARE * turn_between(old.angle_rad, seen.angle_rad)
             ),
         )
+        track.region = old if _is_still(old, coming) else coming
         track.seen, track.hand, track.seen_at = seen, hand, self._now
         track.vote.add(hand.handedness, hand.handedness_score)
 
@@ -232,6 +271,14 @@ def _is_plausible(seen: Region, track: Track, size_px: Tuple[int, int]) -> bool:
         _is_inside(seen, size_px)
         and distance_px(seen, track.region) <= _MAX_JUMP * track.region.side_px
         and 1 / _MAX_GROWTH <= growth <= _MAX_GROWTH
+    )
+
+
+def _is_still(old: Region, coming: Region) -> bool:
+    return (
+        distance_px(old, coming) < _STILL_SHARE * old.side_px
+        and 1 / _STILL_GROWTH < coming.side_px / old.side_px < _STILL_GROWTH
+        and abs(turn_between(old.angle_rad, coming.angle_rad)) < _STILL_TURN_RAD
     )
 
 

@@ -89,6 +89,11 @@ class AclSession:
                 failure.callback(self._release)
             failure.pop_all()
 
+    @property
+    def device_owner(self) -> DeviceOwner:
+        """The device that it runs on; to use it for longer, ``acquire`` it."""
+        return self._owner
+
     def run(self, feeds: Mapping[str, Feed]) -> Dict[str, np.ndarray]:
         """Run once and wait; see ``Session.run``. Feeds may be device tensors."""
         return self._start(feeds).outputs()

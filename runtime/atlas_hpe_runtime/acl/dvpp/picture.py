@@ -114,10 +114,13 @@ class DevicePicture:
             SessionError: The picture is released.
             DeviceError: The copy failed.
         """
+        pointer = self.pointer  # first of all: the device may be gone together with the picture
         layout = self.layout
         rows = np.empty((layout.height_stride * 3 // 2, layout.width_stride), np.uint8)
         with self.pool.owner:
-            read_array(self.pool.owner, self.pointer, rows)
+            read_array(self.pool.owner, pointer, rows)
+        if layout.is_packed:
+            return rows
         first = layout.height_stride
         planes = rows[: layout.height_px], rows[first : first + layout.height_px // 2]
         return np.concatenate(planes)[:, : layout.width_px]

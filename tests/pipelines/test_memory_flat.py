@@ -1,0 +1,150 @@
+"""A run takes as much memory after an hour as after a minute, and no new picture per frame."""
+
+from __future__ import annotations
+
+import gc
+import os
+import tracemalloc
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Dict, Iterable, Iterator, List, Optional, Sequence
+
+import numpy as np
+import pytest
+from marker_hands import (
+    DetectorSession,
+    LandmarkSession,
+    Marker,
+    detector_card,
+    draw,
+    landmark_card,
+)
+
+import clips
+from atlas_hpe.card import ModelCard
+from atlas_hpe.poses import Frame, HandPose
+from atlas_hpe_pipelines import Pipeline
+from atlas_hpe_pipelines.overlap import Stage
+from atlas_hpe_pipelines.sources.source import RecordedSource
+from atlas_hpe_pipelines.stage_times import StageTimes
+from atlas_hpe_pipelines.work import Work
+
+_STATM = Path("/proc/self/statm")
+
+
+@pytest.fixture(autouse=True)
+def small_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Networks that read coloured dots, under the names of the models that ship."""
+    cards = {"hand": landmark_card(), "eye": detector_card()}
+    sessions = {"hand": LandmarkSession(), "eye": DetectorSession()}
+
+    def load(path: Path) -> ModelCard:
+        return cards[path.stem]
+
+    @contextmanager
+    def open_one(path: Path, **_: object) -> Iterator[object]:
+        session, card = sessions[path.stem], cards[path.stem]
+        session.inputs, session.outputs = card.graphs[0].inputs, card.graphs[0].outputs
+        yield session
+
+    monkeypatch.setattr("atlas_hpe_pipelines.opening.load_card", load)
+    monkeypatch.setattr("atlas_hpe_pipelines.opening.open_session", open_one)
+    monkeypatch.setattr("atlas_hpe_pipelines.opening.default_detector_path", lambda: Path("eye"))
+
+
+class Endless(RecordedSource):
+    """A few small pictures, again and again."""
+
+    name = "endless"
+    size_px = (96, 72)
+    fps = 30.0
+    frame_count = None
+
+    def __init__(self, frames: int) -> None:
+        self.warnings: List[str] = []
+        self._frames = frames
+        self._pictures = [
+            draw([Marker(40 + step % 10, 50, 20, step)], size_px=self.size_px).image
+            for step in range(20)
+        ]
+
+    def frames(self) -> Iterator[Frame]:
+        for index in range(self._frames):
+            yield Frame(index, index / self.fps, self._pictures[index % len(self._pictures)])
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Viewer:
+    """A sink that looks at the pictures and keeps none."""
+
+    wants_picture = True
+    dropped = 0
+
+    def write(self, frame: Frame, picture: Optional[np.ndarray], hands: Sequence[HandPose]) -> None:
+        assert picture is not None
+
+
+def resident_bytes() -> int:
+    gc.collect()
+    return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(not _STATM.exists(), reason="only Linux tells the memory", run=False)
+def test_memory_is_flat_over_ten_thousand_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = Endless(10_000)
+    monkeypatch.setattr("atlas_hpe_pipelines.pipeline.open_source", lambda *_: source)
+    out = [tmp_path / "hands.gif", tmp_path / "hands.jsonl"]
+    pipeline = Pipeline("endless", "hand", max_hands=1, out=out)
+    resident = []
+    for frame, hands in pipeline:
+        assert len(hands) == 1
+        if frame.index in (2_000, 9_990):
+            resident.append(resident_bytes())
+    assert pipeline.report().frames == 10_000
+    grown = resident[1] - resident[0]
+    # 8,000 frames: 250 bytes kept for each would be more.
+    assert grown < 2_000_000, f"{grown / 8000:.0f} bytes a frame"
+
+
+def in_turn(
+    source: Iterable[Work], name: str, stages: Sequence[Stage[Work]], times: Dict[str, StageTimes]
+) -> Iterator[Work]:
+    """Stands in for ``overlap``: the number of frames on their way is the same in every run."""
+    for item in source:
+        for stage in stages:
+            stage.work(item)
+        yield item
+
+
+def peak_bytes(clip: Path, monkeypatch: pytest.MonkeyPatch, first: int, last: int) -> int:
+    """The most that was newly allocated at a time from one frame to another."""
+    monkeypatch.setattr("atlas_hpe_pipelines.pipeline.overlap", in_turn)
+    peak = 0
+    try:
+        for frame, hands in Pipeline(clip, "hand", max_hands=1, sinks=[Viewer()]):
+            assert len(hands) == 1
+            if frame.index == first:
+                tracemalloc.start()
+            elif frame.index == last:
+                peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    return peak
+
+
+def test_the_steady_loop_allocates_nothing_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size_px = (640, 480)
+    frames = [draw([Marker(200 + step, 240, 20)], size_px=size_px).image for step in range(200)]
+    rgb = np.stack(frames)[..., ::-1]
+    clip = clips.encode(rgb, tmp_path / "clip.mp4", "-crf", "5", "-pix_fmt", "yuv444p")
+    picture_bytes = frames[0].nbytes
+    peak = peak_bytes(clip, monkeypatch, first=50, last=190)
+    # Now and then the detector looks: its small view of the picture is new each time.
+    assert 0 < peak < picture_bytes / 2, f"{peak} bytes, a picture has {picture_bytes}"
