@@ -11,6 +11,7 @@ DEMO_CLIP := demo/hand.mp4
 # A stamp is written last, so an install that was interrupted starts again.
 DEMO_ENV  := .venv/.installed
 DEV_ENV   := .venv-dev/.installed
+PEER_ENV  := .venv-mediapipe/.installed
 DEV       := .venv-dev/bin/python
 PIP       := -m pip install --quiet --disable-pip-version-check
 
@@ -43,7 +44,7 @@ format: $(DEV_ENV) ## Rewrite the sources in the house style
 	$(DEV) -m ruff check --fix .
 	$(DEV) -m ruff format .
 
-bench: $(DEV_ENV) ## Run every benchmark
+bench: $(DEV_ENV) $(PEER_ENV) ## Run every benchmark
 	@set -e; for bench in benchmarks/*.py; do \
 		echo "== $$bench"; $(DEV) "$$bench"; done
 
@@ -51,7 +52,7 @@ board-test: check-python ## Test the wheel on each CPython 3.7, 3.8 and 3.9 of t
 	$(PYTHON) .ci/board_tests.py
 
 clean: ## Remove environments, caches and what the demo made
-	rm -rf .venv .venv-dev .venv-board-* demo hands.gif build dist
+	rm -rf .venv .venv-dev .venv-mediapipe .venv-board-* demo hands.gif build dist
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -71,4 +72,10 @@ $(DEV_ENV): pyproject.toml | check-python
 	$(DEV) $(PIP) "pip>=21.3"
 	$(DEV) $(PIP) "$(TORCH)"
 	$(DEV) $(PIP) --editable ".[dev]"
+	@touch $@
+
+# mediapipe pins other versions than ours, and has no wheel for some Pythons: the benchmark says so.
+$(PEER_ENV): | check-python
+	$(PYTHON) -m venv --clear .venv-mediapipe
+	-.venv-mediapipe/bin/python $(PIP) mediapipe==0.10.14
 	@touch $@

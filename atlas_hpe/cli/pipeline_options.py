@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import wraps
-from typing import TYPE_CHECKING, Callable, Optional, Sequence, Tuple
+from typing import TYPE_CHECKING, Callable, Mapping, Optional, Sequence, Tuple
 
 import click
 
@@ -166,7 +166,7 @@ def open_pipeline(
     out: Sequence[str] = (),
     force: bool = False,
     output: Optional[OutputOptions] = None,
-    sinks: Sequence[Sink] = (),
+    sinks: Optional[Mapping[str, Sink]] = None,
 ) -> Pipeline:
     """The pipeline that the user chose.
 
@@ -175,7 +175,7 @@ def open_pipeline(
         out: Files to write.
         force: Replace files that exist.
         output: How they are written; None for the defaults.
-        sinks: Outputs that are open already.
+        sinks: Outputs that are open already, by the name of their stage.
 
     Raises:
         AtlasHpeError: Options contradict each other, or a file can't be used.
@@ -203,7 +203,7 @@ def open_pipeline(
         detect_every=choice.detect_every,
         smooth=choice.smooth,
         out=out,
-        sinks=sinks,
+        sinks=sinks or {},
         force=force,
         max_width_px=choice.max_width_px,
         drawing=DrawOptions(mirror=choice.mirror, **{SHOW[name]: True for name in choice.show}),

@@ -78,7 +78,7 @@ def command(
     Prints frames, total time, frames/s and the time of each stage, measured on this machine.
     Ctrl-C ends a camera or stream and finishes the outputs; of anything else it removes them.
     """
-    from atlas_hpe.errors import UsageError
+    from atlas_hpe.errors import SourceError, UsageError
     from atlas_hpe_pipelines import OutputOptions
     from atlas_hpe_runtime.session import BASIS_SIMULATED
 
@@ -89,7 +89,12 @@ def command(
         say(describe_pipeline(pipeline, choice))
         if pipeline.basis == BASIS_SIMULATED:
             say("no board: the Ascend device is simulated, and no time below is one of a board")
-        _run_to_the_end(pipeline)
+        try:
+            _run_to_the_end(pipeline)
+        except SourceError:
+            if pipeline.live and pipeline.report().frames:
+                _say_report(pipeline.report())
+            raise
     report = pipeline.report()
     _say_report(report)
     if as_json:

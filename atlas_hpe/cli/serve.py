@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Optional, Sequence
+from typing import TYPE_CHECKING, Mapping, Optional
 
 import click
 
@@ -65,7 +65,7 @@ def command(
 
     check_web_extra()
 
-    def make_pipeline(sinks: Sequence[Sink]) -> Pipeline:
+    def make_pipeline(sinks: Mapping[str, Sink]) -> Pipeline:
         return open_pipeline(choice, sinks=sinks)
 
     page = LivePage(
@@ -78,7 +78,7 @@ def command(
     )
     with page:
         # Opened here, so that a wrong name ends the command before anybody opens the page.
-        first = make_pipeline([page.view])
+        first = make_pipeline({"page": page.view})
         page.start(first)
         say(describe_pipeline(first, choice))
         if first.basis == BASIS_SIMULATED:

@@ -35,8 +35,8 @@ from atlas_hpe.learn.state import (
     weights_path,
 )
 from atlas_hpe.learn.stepping import Stepper
-from atlas_hpe.stopping import stop_requests
 from atlas_hpe.learn.task import TrainingTask
+from atlas_hpe.stopping import stop_requests
 
 __all__ = ["SHEET_NAME", "TrainingReport", "train"]
 

@@ -1,17 +1,19 @@
-"""Card and graph held against each other before the first frame."""
+"""The card held against graph, source and drawing before the first frame."""
 
 from __future__ import annotations
 
-from typing import Sequence, Tuple
+from typing import Optional, Sequence, Tuple
 
 from atlas_hpe.aipp import check_aipp_card
 from atlas_hpe.card import ModelCard, TensorSpec
-from atlas_hpe.errors import CardError
-from atlas_hpe_pipelines.decoders import find_decoder
+from atlas_hpe.errors import CardError, UsageError
+from atlas_hpe_pipelines.decoders import find_decoder, gives_heatmaps
 from atlas_hpe_pipelines.detection import DETECTION_KIND
+from atlas_hpe_pipelines.drawing import DrawOptions
 from atlas_hpe_pipelines.preprocess import picture_input
+from atlas_hpe_pipelines.sources import Source
 
-__all__ = ["check_contract", "check_detector_contract"]
+__all__ = ["check_contract", "check_detector_contract", "check_drawing", "check_source"]
 
 
 def check_contract(
@@ -75,6 +77,42 @@ def check_detector_contract(
             needed = f"an output '{name}' of 4 dimensions"
             found = ", ".join(f"{other} {_show(shape)}" for other, shape in shapes.items())
             raise _mismatch(card, f"decode.outputs.{role}", needed, found)
+
+
+def check_source(card: ModelCard, source: Source) -> Optional[str]:
+    """Make sure that the model was made for pictures of the source's kind.
+
+    Returns:
+        What the user has to know where it was not, and can be shown them all the same.
+
+    Raises:
+        UsageError: It can do nothing with them.
+    """
+    takes_depth = card.task == "depth-hand-3d"
+    if takes_depth and not source.depth:
+        raise UsageError(
+            "the model takes depth pictures, and the source gives colours",
+            where=source.name,
+            fix="give a folder of 16-bit depth pictures or a 16-bit grey video",
+        )
+    if source.depth and not takes_depth:
+        return f"{card.name} takes colours: it is shown the depth in false colours"
+    return None
+
+
+def check_drawing(card: ModelCard, drawing: DrawOptions) -> None:
+    """Make sure that the model gives what is to be drawn.
+
+    Raises:
+        UsageError: It gives no heatmaps, and they are asked for.
+    """
+    if drawing.heatmap and not gives_heatmaps(card):
+        raise UsageError(
+            "the model gives no heatmaps that could be drawn",
+            where=card.name,
+            why=f"its kind is '{card.decode.kind}', decoded in the {card.decode.where}",
+            fix="leave --show heatmap out",
+        )
 
 
 def _check_input(card: ModelCard, inputs: Sequence[TensorSpec]) -> None:

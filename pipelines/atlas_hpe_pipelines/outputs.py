@@ -6,15 +6,26 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Sequence, Tuple, Union
+from typing import Dict, List, Mapping, Sequence, Tuple, Union
 
 from atlas_hpe.errors import OutputError
 from atlas_hpe_pipelines.overlap import Stage
 from atlas_hpe_pipelines.run_report import OutputReport
-from atlas_hpe_pipelines.sinks import OutputOptions, Sink, check_output, open_sink
+from atlas_hpe_pipelines.sinks import (
+    FOLDER,
+    STDOUT,
+    OutputOptions,
+    Sink,
+    check_output,
+    kind_of,
+    open_sink,
+)
 from atlas_hpe_pipelines.work import Work
 
 __all__ = ["Outputs"]
+
+#: What the table of a run calls outputs without a suffix.
+_STAGES = {FOLDER: "pictures", STDOUT: "stdout"}
 
 
 class Outputs:
@@ -22,7 +33,7 @@ class Outputs:
 
     Args:
         out: Files and folders to write, kind by suffix; ``-`` is standard output.
-        sinks: Outputs that are open already; they stay the caller's.
+        sinks: Outputs that are open already, by the name of their stage; they stay the caller's.
         options: How the files are written.
         force: Replace files that exist.
 
@@ -33,12 +44,12 @@ class Outputs:
     def __init__(
         self,
         out: Sequence[Union[str, Path]],
-        sinks: Sequence[Sink],
+        sinks: Mapping[str, Sink],
         options: OutputOptions,
         force: bool,
     ) -> None:
         self._paths = [check_output(path, force=force) for path in out]
-        self._given = list(sinks)
+        self._given = dict(sinks)
         self._options = options
         self._force = force
         self._opened: List[Sink] = []
@@ -51,7 +62,8 @@ class Outputs:
         """
         seen: Dict[str, str] = {}
         for path in filter(None, inputs):
-            seen[os.path.realpath(str(path))] = f"it is read as {path}"
+            place = os.path.realpath(str(path))
+            seen[place] = seen[str(Path(place).parent)] = f"it is read as {path}"
         for path in self._paths:
             place = os.path.realpath(str(path))
             if place in seen:
@@ -97,19 +109,24 @@ class Outputs:
     def reports(self) -> Tuple[OutputReport, ...]:
         """What became of the files."""
         return tuple(
-            OutputReport(str(path), sink.dropped) for path, sink in zip(self._paths, self._opened)
+            OutputReport(_shown(path), sink.dropped)
+            for path, sink in zip(self._paths, self._opened)
         )
 
     def _names(self) -> List[str]:
-        names = [path.suffix[1:] or str(path) for path in self._paths]
-        names += [type(sink).__name__ for sink in self._given]
+        names = [_STAGES.get(kind_of(path), kind_of(path)[1:]) for path in self._paths]
         if len(names) > 1:
-            return [f"{name} ({number})" for number, name in enumerate(names, start=1)]
-        return names
+            names = [f"{name} ({number})" for number, name in enumerate(names, start=1)]
+        return [*names, *self._given]
 
     @property
     def _sinks(self) -> List[Sink]:
-        return [*self._opened, *self._given]
+        return [*self._opened, *self._given.values()]
+
+
+def _shown(path: Path) -> str:
+    """As the user wrote it."""
+    return f"{path}{FOLDER}" if kind_of(path) == FOLDER else str(path)
 
 
 @dataclass(frozen=True)

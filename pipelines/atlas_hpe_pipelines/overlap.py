@@ -32,7 +32,7 @@ from typing import (
 
 from atlas_hpe_pipelines.stage_times import StageTimes
 
-__all__ = ["MOST_ITEMS", "Stage", "StageTimes", "overlap"]
+__all__ = ["MOST_ITEMS", "Stage", "overlap"]
 
 T = TypeVar("T")
 
@@ -62,6 +62,7 @@ def overlap(
     times: Dict[str, StageTimes],
     workers: Optional[int] = None,
     most: int = MOST_ITEMS,
+    end_source: Callable[[], None] = lambda: None,
 ) -> Generator[T, None, None]:
     """Run items through stages, several at the same time, and yield them in order.
 
@@ -77,6 +78,8 @@ def overlap(
         workers: Threads; None for one per core, at least two.
         most: Items on their way at most, those that wait for the caller included. Fewer make a live
             source's pictures newer, more bridge longer delays of one step.
+        end_source: Called when the work ends early, from the caller's thread: lets a source end
+            that waits for something.
 
     Raises:
         Exception: Whatever a stage or the source raised.
@@ -92,6 +95,7 @@ def overlap(
         yield from line.take()
     finally:
         line.cancel()
+        end_source()
         for thread in threads:
             if thread.ident is not None:  # Ctrl-C may come before all have started
                 thread.join()

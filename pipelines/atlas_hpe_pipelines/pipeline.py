@@ -8,31 +8,35 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from types import TracebackType
-from typing import Dict, Generator, Iterator, List, Optional, Sequence, Tuple, Type, Union
+from typing import Dict, Generator, Iterator, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
 from atlas_hpe.card import ModelCard
-from atlas_hpe.errors import UsageError
+from atlas_hpe.errors import SourceError, UsageError
 from atlas_hpe.geometry import Box
 from atlas_hpe.poses import Frame, HandPose
-from atlas_hpe_pipelines.decoders import gives_heatmaps
+from atlas_hpe_pipelines.contract import check_drawing, check_source
 from atlas_hpe_pipelines.device_path import DevicePath, HardwareCrop, open_device_path
 from atlas_hpe_pipelines.drawing import DrawOptions, Renderer
 from atlas_hpe_pipelines.fixed_region import FixedRegion
-from atlas_hpe_pipelines.opening import Models, choose_models, open_models
+from atlas_hpe_pipelines.hands import HANDS, choose_hands, hand_stages
+from atlas_hpe_pipelines.opening import choose_models, open_models
 from atlas_hpe_pipelines.outputs import Outputs
-from atlas_hpe_pipelines.overlap import Stage, StageTimes, overlap
-from atlas_hpe_pipelines.regions import choose_region
+from atlas_hpe_pipelines.overlap import MOST_ITEMS, Stage, overlap
 from atlas_hpe_pipelines.run_report import RunReport, report_stages
 from atlas_hpe_pipelines.sinks import OutputOptions, Sink
 from atlas_hpe_pipelines.smoothing import HandSmoother
-from atlas_hpe_pipelines.sources import Source, SourceOptions, open_source
-from atlas_hpe_pipelines.tracking import DETECT_EVERY, HandDetector, HandFinder, HandReader
+from atlas_hpe_pipelines.sources import AnySource, Source, SourceOptions, open_source
+from atlas_hpe_pipelines.stage_times import StageTimes
+from atlas_hpe_pipelines.tracking import DETECT_EVERY, HandFinder
 from atlas_hpe_pipelines.work import Work
 from atlas_hpe_runtime.acl.dvpp import Fallback
 
 __all__ = ["Pipeline"]
 
-_DECODE, _HANDS = "decode", "hands"
+_DECODE = "decode"
+#: Frames of a live source on their way at once.
+LIVE_ITEMS = 5
+_MOST_PICTURE_BYTES = 512 << 20
 
 
 class Pipeline:
@@ -61,7 +65,7 @@ class Pipeline:
             frames.
         smooth: A name of ``SMOOTHING``: how much joints are smoothed over time.
         out: File or files to write, kind by suffix; see ``open_sink``.
-        sinks: Outputs that are open already; they stay the caller's.
+        sinks: Outputs that are open already, by the name of their stage; they stay the caller's.
         force: Replace files that exist.
         max_width_px: Pictures wider than this are shrunk to it.
         drawing: What pictures show.
@@ -73,18 +77,13 @@ class Pipeline:
             run ends.
         backend: Back-end of the runtime, ``"auto"`` to choose by the model's suffix.
 
-    Attributes:
-        card: Card of the landmark network.
-        detector_card: Card of the detector, None without one.
-        region: Where a model without a detector looks; None with one.
-
     Raises:
         AtlasHpeError: Any of these can't be used; raised before the first frame.
     """
 
     def __init__(
         self,
-        source: Union[str, Path, int, Sequence[Union[str, Path]]],
+        source: AnySource,
         model: Union[str, Path, None] = None,
         *,
         box: Union[Box, Tuple[float, float, float, float], None] = None,
@@ -93,7 +92,7 @@ class Pipeline:
         detect_every: int = DETECT_EVERY,
         smooth: str = "light",
         out: Union[str, Path, Sequence[Union[str, Path]]] = (),
-        sinks: Sequence[Sink] = (),
+        sinks: Optional[Mapping[str, Sink]] = None,
         force: bool = False,
         max_width_px: Optional[int] = None,
         drawing: DrawOptions = DrawOptions(),  # noqa: B008 - frozen
@@ -104,39 +103,32 @@ class Pipeline:
         backend: str = "auto",
     ) -> None:
         paths = [out] if isinstance(out, (str, Path)) else out
-        self._outputs = Outputs(paths, sinks, output, force)
+        self._outputs = Outputs(paths, sinks or {}, output, force)
         self._smoother = None if smooth == "off" else HandSmoother(smooth)
         hand_box = box if box is None or isinstance(box, Box) else Box(*box)
         files = choose_models(model, detector, hand_box)
-        _check_heatmaps(files.card, drawing)
+        check_drawing(files.card, drawing)
         self._outputs.check_apart([*_paths_of(source), files.model, files.detector])
         with ExitStack() as stack:
             self._models = open_models(stack, files, backend)
             self._device = open_device_path(source, files.card, self._models.session, decode)
-            if isinstance(self._device, DevicePath):
-                stack.enter_context(closing(self._device))
-                self._source: Source = self._device.source
-            else:
-                self._source = stack.enter_context(closing(open_source(source, reading)))
-            self._notes = _check_kind(self._source, self._models.card)
+            self._source = _open_source(stack, source, reading, self._device)
+            self._note = check_source(files.card, self._source)
             self._renderer = Renderer(drawing, self._source.size_px, max_width_px)
-            self._hands = _choose_hands(
+            self._hands = choose_hands(
                 self._models,
-                self._source,
-                hand_box,
-                max_hands,
-                detect_every,
-                self._hardware,
-                drawing.heatmap,
+                self._source.size_px,
+                box=hand_box,
+                max_hands=max_hands,
+                detect_every=detect_every,
+                hardware=self._hardware,
+                heatmaps=drawing.heatmap,
             )
             self._resources = stack.pop_all()
         self._seconds = seconds
         self._stopping = threading.Event()
         self._times: Dict[str, StageTimes] = {}
-        self._frames = 0
-        self._frames_with_hand = 0
-        self._started_s: Optional[float] = None
-        self._total_s: Optional[float] = None
+        self._progress = _Progress()
 
     @property
     def card(self) -> ModelCard:
@@ -178,20 +170,37 @@ class Pipeline:
 
         Raises:
             UsageError: The pipeline was iterated or closed before.
-            AtlasHpeError: A stage failed; unfinished outputs are removed.
+            SourceError: A camera or stream was lost for good; outputs hold what came before.
+            AtlasHpeError: Anything else failed; unfinished outputs are removed.
         """
-        if self._started_s is not None:
+        progress = self._progress
+        if progress.started_s is not None:
             raise UsageError("a pipeline runs once", fix="make a new Pipeline for another run")
-        self._started_s = perf_counter()
+        progress.started_s = perf_counter()
+        lost: Optional[SourceError] = None
         with self._resources, ExitStack() as stack:
             self._outputs.open(stack, self._source.fps, self._renderer.picture_size_px)
-            running = overlap(self._read(), _DECODE, self._stages(), self._times)
+            running = overlap(
+                self._read(),
+                _DECODE,
+                self._stages(),
+                self._times,
+                most=_most_items(self._source),
+                end_source=self._source.stop,
+            )
             stack.enter_context(closing(running))  # threads end before the sinks do
-            for work in running:
-                self._frames += 1
-                self._frames_with_hand += bool(work.hands)
-                yield work.frame, work.hands
-        self._total_s = perf_counter() - self._started_s
+            try:
+                for work in running:
+                    progress.frames += 1
+                    progress.frames_with_hand += bool(work.hands)
+                    yield work.frame, work.hands
+            except SourceError as error:
+                if not (self._source.live and progress.frames):
+                    raise
+                lost = error  # what came before is worth keeping
+        progress.ended_s = perf_counter()
+        if lost is not None:
+            raise lost
 
     def stop(self) -> None:
         """End the run soon, as if the source had ended: outputs are finished; from any thread."""
@@ -200,7 +209,8 @@ class Pipeline:
 
     def close(self) -> None:
         """Release the source and the model of a pipeline that is not iterated."""
-        self._started_s = perf_counter() if self._started_s is None else self._started_s
+        if self._progress.started_s is None:
+            self._progress.started_s = self._progress.ended_s = perf_counter()
         self._resources.close()
 
     def __enter__(self) -> Pipeline:
@@ -218,22 +228,22 @@ class Pipeline:
         """What has happened so far, or, once the iteration has come to its end, in all."""
         models, hands = self._models, self._hands
         followed = hands if isinstance(hands, HandFinder) else None
-        total_s = self._spent_s()
+        progress, total_s = self._progress, self._progress.spent_s
         return RunReport(
             source=self._source.name,
             model=models.card.name,
             detector=None if models.detector_card is None else models.detector_card.name,
             backend=models.session.backend,
             basis=self.basis,
-            frames=self._frames,
-            frames_with_hand=self._frames_with_hand,
+            frames=progress.frames,
+            frames_with_hand=progress.frames_with_hand,
             detections=0 if followed is None else followed.detections,
             tracks=0 if followed is None else followed.tracks,
             total_s=total_s,
-            frames_per_s=self._frames / total_s if total_s else 0.0,
+            frames_per_s=progress.frames / total_s if total_s else 0.0,
             stages=report_stages(
                 self._times,
-                {} if followed is None else {_HANDS: followed.times},
+                {} if followed is None else {HANDS: followed.times},
                 {_DECODE: self._source.dropped, **self._outputs.drops()},
             ),
             outputs=self._outputs.reports(),
@@ -245,19 +255,14 @@ class Pipeline:
             interrupted=self._stopping.is_set(),
         )
 
-    def _spent_s(self) -> float:
-        if self._total_s is not None:
-            return self._total_s
-        return 0.0 if self._started_s is None else perf_counter() - self._started_s
-
     def _warnings(self) -> List[str]:
-        warnings = [*self._notes, *self._source.warnings]
+        warnings = [*([] if self._note is None else [self._note]), *self._source.warnings]
         if self._hands.broken_frames:
             cards = (self._models.card, self._models.detector_card)
             names = [card.name for card in cards if card is not None]
             warnings.append(
                 f"{' or '.join(names)}: the network gave NaN or infinite numbers "
-                f"in {self._hands.broken_frames} of {self._frames} frames"
+                f"in {self._hands.broken_frames} of {self._progress.frames} frames"
             )
         return warnings
 
@@ -278,8 +283,7 @@ class Pipeline:
                     return
 
     def _stages(self) -> List[Stage[Work]]:
-        hands = self._hands
-        stages = [Stage(_HANDS, _Find(hands))] if isinstance(hands, HandFinder) else hands.stages()
+        stages = hand_stages(self._hands)
         if self._smoother is not None:
             stages.append(Stage("smooth", _Smooth(self._smoother)))
         if self._outputs.wants_picture:
@@ -287,68 +291,46 @@ class Pipeline:
         return [*stages, *self._outputs.stages()]
 
 
-def _paths_of(source: Union[str, Path, int, Sequence[Union[str, Path]]]) -> List[str]:
+@dataclass
+class _Progress:
+    """How far a run has come; times of ``perf_counter``."""
+
+    frames: int = 0
+    frames_with_hand: int = 0
+    started_s: Optional[float] = None
+    ended_s: Optional[float] = None
+
+    @property
+    def spent_s(self) -> float:
+        if self.started_s is None:
+            return 0.0
+        return (perf_counter() if self.ended_s is None else self.ended_s) - self.started_s
+
+
+def _open_source(
+    stack: ExitStack,
+    source: AnySource,
+    reading: SourceOptions,
+    device: Union[DevicePath, Fallback, None],
+) -> Source:
+    """The source for as long as the stack lives: the device's, or one that the host reads."""
+    if isinstance(device, DevicePath):
+        return stack.enter_context(closing(device)).source
+    return stack.enter_context(closing(open_source(source, reading)))
+
+
+def _most_items(source: Source) -> int:
+    """Frames on their way at once: few of a live source, to stay near to it, or of large ones."""
+    width_px, height_px = source.size_px
+    fits = _MOST_PICTURE_BYTES // (2 * 3 * width_px * height_px)  # as they come, and drawn
+    return max(2, min(LIVE_ITEMS if source.live else MOST_ITEMS, fits))
+
+
+def _paths_of(source: AnySource) -> List[str]:
     """What no output may overwrite."""
     if isinstance(source, int):
         return []
     return [str(source)] if isinstance(source, (str, Path)) else [str(path) for path in source]
-
-
-def _check_kind(source: Source, card: ModelCard) -> List[str]:
-    """What the user has to know where the model was made for pictures of another kind.
-
-    Raises:
-        UsageError: It can't do anything with them.
-    """
-    takes_depth = card.task == "depth-hand-3d"
-    if takes_depth and not source.depth:
-        raise UsageError(
-            "the model takes depth pictures, and the source gives colours",
-            where=source.name,
-            fix="give a folder of 16-bit depth pictures or a 16-bit grey video",
-        )
-    if source.depth and not takes_depth:
-        return [f"{card.name} takes colours: it is shown the depth in false colours"]
-    return []
-
-
-def _check_heatmaps(card: ModelCard, drawing: DrawOptions) -> None:
-    if drawing.heatmap and not gives_heatmaps(card):
-        raise UsageError(
-            "the model gives no heatmaps that could be drawn",
-            where=card.name,
-            why=f"its kind is '{card.decode.kind}', decoded in the {card.decode.where}",
-            fix="leave --show heatmap out",
-        )
-
-
-def _choose_hands(
-    models: Models,
-    source: Source,
-    box: Optional[Box],
-    max_hands: int,
-    detect_every: int,
-    hardware: Optional[HardwareCrop],
-    heatmaps: bool,
-) -> Union[HandFinder, FixedRegion]:
-    """What finds the hands: the detector and the tracks, or a look at one place."""
-    if models.detector is None or models.detector_card is None:
-        region = choose_region(models.card.preprocess, source.size_px, box)
-        return FixedRegion(models.card, models.session, region, hardware, heatmaps=heatmaps)
-    reader = HandReader(models.card, models.session, hardware, heatmaps=heatmaps)
-    detector = HandDetector(models.detector_card, models.detector)
-    return HandFinder(reader, detector, max_hands, detect_every)
-
-
-@dataclass(frozen=True)
-class _Find:
-    """The stage that finds and follows hands: where it looks follows from the frame before."""
-
-    finder: HandFinder
-
-    def __call__(self, work: Work) -> Work:
-        work.hands = self.finder.find(work.frame)
-        return work
 
 
 @dataclass(frozen=True)

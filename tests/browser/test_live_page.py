@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Dict, Iterator, Sequence
+from typing import TYPE_CHECKING, Callable, Dict, Iterator, Mapping
 from urllib.parse import urlsplit
 
 import pytest
@@ -53,7 +53,7 @@ def serve(clip: Path) -> Iterator[Callable[..., LivePage]]:
     pages = []
 
     def start(**options: object) -> LivePage:
-        def make(sinks: Sequence[object]) -> Pipeline:
+        def make(sinks: Mapping[str, object]) -> Pipeline:
             return Pipeline(clip, sinks=sinks)
 
         pages.append(LivePage(make, **{"port": 0, **options}))

@@ -8,7 +8,7 @@ import json
 import threading
 import time
 from contextlib import closing, contextmanager
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -44,7 +44,7 @@ class DrawnPipeline:
 
     def __init__(
         self,
-        sinks: Sequence[object],
+        sinks: Mapping[str, object],
         *,
         frames: int = 100_000,
         live: bool = False,
@@ -74,7 +74,7 @@ class DrawnPipeline:
             picture = np.full((height, width, 3), index % 250, np.uint8)
             frame = Frame(index, index / RATE, picture)
             hands = (make_hand(index),) * self.hands
-            for sink in self.sinks:
+            for sink in self.sinks.values():
                 sink.write(frame, picture, hands)
             picture[:] = 0  # a pipeline may use its arrays again
             self.done += 1

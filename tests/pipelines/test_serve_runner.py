@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Callable, Iterator, List, Sequence
+from typing import Callable, Iterator, List, Mapping
 
 import pytest
 from live_pages import RATE, DrawnPipeline, wait_until
@@ -22,7 +22,7 @@ class Maker:
         self.options = options
         self.made: List[DrawnPipeline] = []
 
-    def __call__(self, sinks: Sequence[object]) -> DrawnPipeline:
+    def __call__(self, sinks: Mapping[str, object]) -> DrawnPipeline:
         self.made.append(DrawnPipeline(sinks, **self.options))
         return self.made[-1]
 
@@ -133,7 +133,7 @@ def test_a_start_while_it_runs_changes_nothing(run: Callable[..., Runner]) -> No
 def test_a_pipeline_that_is_open_already_is_the_first_round(run: Callable[..., Runner]) -> None:
     maker = Maker(frames=50)
     view = LiveView()
-    first = DrawnPipeline([view], frames=10)
+    first = DrawnPipeline({"page": view}, frames=10)
     runner = run(maker, view=view)
     runner.start(first)
     wait_until(lambda: first.closed)
@@ -168,7 +168,7 @@ def test_a_source_that_waits_is_stopped_and_what_it_says_to_that_is_no_failure(
 
     made: List[Waits] = []
 
-    def make(sinks: Sequence[object]) -> Waits:
+    def make(sinks: Mapping[str, object]) -> Waits:
         made.append(Waits(sinks, live=True))
         return made[-1]
 
@@ -196,7 +196,7 @@ def test_the_last_seconds_are_those_since_the_start(run: Callable[..., Runner]) 
 
 
 def test_an_error_while_opening_is_told_too(run: Callable[..., Runner]) -> None:
-    def make(sinks: Sequence[object]) -> DrawnPipeline:
+    def make(sinks: Mapping[str, object]) -> DrawnPipeline:
         raise OSError("no such device")
 
     runner = run(make)
@@ -223,7 +223,7 @@ def test_a_stop_while_a_pipeline_is_opened_keeps_it_from_playing(
     opening, go = threading.Event(), threading.Event()
     maker = Maker()
 
-    def make(sinks: Sequence[object]) -> DrawnPipeline:
+    def make(sinks: Mapping[str, object]) -> DrawnPipeline:
         opening.set()
         go.wait(10)
         return maker(sinks)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import closing
 from time import monotonic
-from typing import Callable, Generator, Optional, Sequence, Tuple
+from typing import Callable, Generator, Mapping, Optional, Tuple
 
 from typing_extensions import Protocol
 
@@ -46,7 +46,8 @@ class Playable(Protocol):
         """Release everything."""
 
 
-MakePipeline = Callable[[Sequence[Sink]], Playable]
+#: Opens a pipeline with outputs that are open already, by the name of their stage.
+MakePipeline = Callable[[Mapping[str, Sink]], Playable]
 
 
 class Runner:
@@ -172,7 +173,7 @@ class Runner:
         """One round; it ends early once the runner has been stopped more often than ``stops``."""
         started_s = monotonic()
         first, self._first = self._first, None
-        pipeline = self._make([self._view]) if first is None else first
+        pipeline = self._make({"page": self._view}) if first is None else first
         with closing(pipeline), closing(iter(pipeline)) as frames:
             with self._turn:
                 self._pipeline = pipeline
