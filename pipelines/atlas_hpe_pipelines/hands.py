@@ -10,7 +10,6 @@ from atlas_hpe_pipelines.device_path import HardwareCrop
 from atlas_hpe_pipelines.fixed_region import FixedRegion
 from atlas_hpe_pipelines.opening import Models
 from atlas_hpe_pipelines.overlap import Stage
-from atlas_hpe_pipelines.regions import choose_region
 from atlas_hpe_pipelines.tracking import HandDetector, HandFinder, HandReader
 from atlas_hpe_pipelines.work import Work
 
@@ -46,8 +45,7 @@ def choose_hands(
         UsageError: The box lies outside the frame, or a number is too small.
     """
     if models.detector is None or models.detector_card is None:
-        region = choose_region(models.card.preprocess, size_px, box)
-        return FixedRegion(models.card, models.session, region, hardware, heatmaps=heatmaps)
+        return FixedRegion(models.card, models.session, size_px, box, hardware, heatmaps=heatmaps)
     reader = HandReader(models.card, models.session, hardware, heatmaps=heatmaps)
     detector = HandDetector(models.detector_card, models.detector)
     return HandFinder(reader, detector, max_hands, detect_every)

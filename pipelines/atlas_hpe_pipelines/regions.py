@@ -8,7 +8,7 @@ from atlas_hpe.card import PreprocessSpec
 from atlas_hpe.errors import UsageError
 from atlas_hpe.geometry import Box
 
-__all__ = ["choose_region"]
+__all__ = ["choose_region", "is_in_picture"]
 
 
 def choose_region(spec: PreprocessSpec, size_px: Tuple[int, int], box: Optional[Box]) -> Box:
@@ -28,9 +28,7 @@ def choose_region(spec: PreprocessSpec, size_px: Tuple[int, int], box: Optional[
     frame = Box(0, 0, *size_px)
     if box is None:
         return frame.squared() if spec.fit == "crop" else frame
-    inside_x = min(box.x + box.width, frame.width) - max(box.x, 0)
-    inside_y = min(box.y + box.height, frame.height) - max(box.y, 0)
-    if inside_x <= 0 or inside_y <= 0:
+    if not is_in_picture(box, size_px):
         raise UsageError(
             "the box lies outside the picture",
             where="--box",
@@ -38,3 +36,10 @@ def choose_region(spec: PreprocessSpec, size_px: Tuple[int, int], box: Optional[
             fix="give x,y,w,h in pixels of the source",
         )
     return box.squared(spec.crop_scale) if spec.fit == "crop" else box
+
+
+def is_in_picture(box: Box, size_px: Tuple[int, int]) -> bool:
+    """Whether any part of a box lies in a picture of this width and height."""
+    inside_x = min(box.x + box.width, size_px[0]) - max(box.x, 0)
+    inside_y = min(box.y + box.height, size_px[1]) - max(box.y, 0)
+    return inside_x > 0 and inside_y > 0

@@ -10,12 +10,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import List
+from typing import List, Tuple
 
+import click
 import pytest
 
 import clips
 import tiny_onnx
+from atlas_hpe.cli.run import command
+from atlas_hpe_pipelines import SHOW, SMOOTHING
+from atlas_hpe_pipelines.sinks import PALETTES
+from atlas_hpe_pipelines.sources.source import DROPS
 
 pytest.importorskip("onnxruntime")
 
@@ -114,6 +119,9 @@ def bad_files(folder: Path) -> None:
         (["clip.mp4", "--out", "a.gif", "--model", "plain.onnx"], "has no card"),
         (["clip.mp4", "--out", "a.gif", "--model", "future.onnx"], "found 99"),
         (["clip.mp4", "--out", "a.gif", "--model", "thief.onnx"], "outside its own folder"),
+        (["clip.mp4", "--out", "-", "--json"], "both write to standard output"),
+        (["clip.mp4", "--out", "a.gif", "--show", "heatmap"], "no heatmaps"),
+        (["clip.mp4", "--out", "a.gif", "--decode", "device"], "device"),
         (["clip.mp4"], "Missing option"),
     ],
 )
@@ -247,3 +255,22 @@ def test_a_stop_in_the_middle_leaves_nothing(
     assert "interrupted" in errors
     assert "Traceback" not in errors
     assert list(out.iterdir()) == []
+
+
+def test_the_names_of_options_are_those_of_the_parts() -> None:
+    options = {option.name: option for option in command.params}
+    assert names_of(options["show"]) == tuple(SHOW)
+    assert names_of(options["smooth"]) == SMOOTHING
+    assert names_of(options["drop"]) == DROPS
+    assert names_of(options["palette"]) == PALETTES
+
+
+def names_of(option: click.Parameter) -> Tuple[str, ...]:
+    assert isinstance(option.type, click.Choice)
+    return tuple(option.type.choices)
+
+
+def test_joints_on_standard_output_are_one_line_for_each_frame(folder: Path) -> None:
+    done = run(folder, "clip.mp4", "--model", "hand.onnx", "--out", "-", "--smooth", "off")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["frame"] for line in done.stdout.splitlines()] == list(range(10))

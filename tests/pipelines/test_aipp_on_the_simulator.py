@@ -18,7 +18,6 @@ from atlas_hpe.aipp import (
     read_aipp_config,
 )
 from atlas_hpe.card import ModelCard, load_card
-from atlas_hpe.geometry import Box
 from atlas_hpe.parity import TOLERANCES
 from atlas_hpe.poses import Frame, HandPose
 from atlas_hpe_pipelines.contract import check_contract
@@ -59,7 +58,7 @@ def joints_of(hand: Optional[HandPose]) -> np.ndarray:
 def read_hand(card: ModelCard, session: Session, frame: Frame) -> HandPose:
     """By the stages of a pipeline that looks at one region."""
     work = Work(frame=frame)
-    for stage in FixedRegion(card, session, Box(0, 0, 64, 64)).stages():
+    for stage in FixedRegion(card, session, (64, 64)).stages():
         work = stage.work(work)
     (hand,) = work.hands
     return hand

@@ -20,7 +20,6 @@ from atlas_hpe.poses import HandPose
 from atlas_hpe_pipelines.device_path import DevicePath, HardwareCrop, open_device_path
 from atlas_hpe_pipelines.fixed_region import FixedRegion
 from atlas_hpe_pipelines.pipeline import Pipeline
-from atlas_hpe_pipelines.regions import choose_region
 from atlas_hpe_pipelines.run_report import RunReport, format_run_report
 from atlas_hpe_pipelines.sources import Source, VideoSource
 from atlas_hpe_pipelines.work import Work
@@ -91,8 +90,7 @@ def follow(
     hardware: Optional[HardwareCrop] = None,
 ) -> List[HandPose]:
     """The hand in one region of each frame."""
-    region = choose_region(card.preprocess, source.size_px, box)
-    fixed, hands = FixedRegion(card, session, region, hardware), []
+    fixed, hands = FixedRegion(card, session, source.size_px, box, hardware), []
     for frame in source.frames():
         work = Work(frame)
         for stage in fixed.stages():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import tiny_onnx
 from atlas_hpe.card import DecodeSpec, PreprocessSpec
-from atlas_hpe.geometry import Box, invert_affine
+from atlas_hpe.geometry import invert_affine
 from atlas_hpe.poses import Frame, JointHeatmaps
 from atlas_hpe_pipelines.drawing.heatmap import HeatmapPainter
 from atlas_hpe_pipelines.fixed_region import FixedRegion
@@ -84,7 +84,7 @@ def test_hands_come_with_heatmaps_when_asked_for(asked: bool) -> None:
     card, source = CARDS["heatmap-2d"], Frame(0, 0.0, np.zeros((64, 96, 3), np.uint8))
     read = HandReader(card, Answer(), heatmaps=asked).read(source, Region(48, 32, 64))
     work = Work(source)
-    for stage in FixedRegion(card, Answer(), Box(0, 0, 96, 64), heatmaps=asked).stages():
+    for stage in FixedRegion(card, Answer(), (96, 64), heatmaps=asked).stages():
         work = stage.work(work)
     for hand in (read, *work.hands):
         assert hand is not None and (hand.heatmaps is not None) == asked

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import List, Optional, Tuple
 
+import cv2
 import numpy as np
 import pytest
 
@@ -14,7 +15,8 @@ import tiny_onnx
 from atlas_hpe.errors import AtlasHpeError, DeviceError, OutputError, UsageError
 from atlas_hpe.geometry import Box
 from atlas_hpe.outfile import AtomicFile
-from atlas_hpe_pipelines import Pipeline
+from atlas_hpe.poses import Frame
+from atlas_hpe_pipelines import DrawOptions, Pipeline
 
 pytest.importorskip("onnxruntime")
 
@@ -196,3 +198,79 @@ def test_a_pipeline_runs_once(clip_path: Path, model_path: Path) -> None:
     unused.close()
     with pytest.raises(AtlasHpeError):
         list(unused)
+
+
+def test_a_stop_ends_the_run_and_finishes_the_outputs(
+    clip_path: Path, model_path: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "some.jsonl"
+    pipeline = Pipeline(clip_path, model_path, out=out)
+    pipeline.stop()
+    frames = [frame.index for frame, _ in pipeline]
+    assert frames == [0]
+    assert len(out.read_text().splitlines()) == 1
+    assert pipeline.report().interrupted
+
+
+def test_seconds_end_the_run(clip_path: Path, model_path: Path) -> None:
+    pipeline = Pipeline(clip_path, model_path, seconds=0.4)
+    assert [frame.index for frame, _ in pipeline] == list(range(10))
+    assert not pipeline.report().interrupted
+
+
+def test_a_report_can_be_read_while_the_run_goes_on(clip_path: Path, model_path: Path) -> None:
+    pipeline = Pipeline(clip_path, model_path)
+    assert pipeline.report().frames == 0
+    for frame, _ in pipeline:
+        assert pipeline.report().frames == frame.index + 1
+        assert pipeline.report().total_s > 0
+
+
+def test_what_the_network_does_not_give_is_not_drawn(clip_path: Path, model_path: Path) -> None:
+    with pytest.raises(UsageError, match="no heatmaps"):
+        Pipeline(clip_path, model_path, drawing=DrawOptions(heatmap=True))
+
+
+def test_a_colour_model_is_shown_depth_in_false_colours(model_path: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "depth"
+    folder.mkdir()
+    for number in range(3):
+        cv2.imwrite(str(folder / f"{number}.png"), np.full((48, 64), 400 + number, np.uint16))
+    pipeline = Pipeline(folder, model_path)
+    depths = [frame.depth_mm for frame, _ in pipeline]
+    assert [depth is not None and float(depth[0, 0]) for depth in depths] == [400, 401, 402]
+    assert "false colours" in pipeline.report().warnings[0]
+
+
+def test_pictures_in_the_folder_of_the_outputs_are_not_written_over(
+    model_path: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    picture = folder / "000000.png"
+    cv2.imwrite(str(picture), np.zeros((48, 64, 3), np.uint8))
+    with pytest.raises(OutputError, match="would overwrite"):
+        Pipeline(picture, model_path, out=f"{folder}/", force=True)
+    assert picture.exists()
+
+
+def test_a_sink_that_is_open_already_stays_open(clip_path: Path, model_path: Path) -> None:
+    kept = Kept()
+    pipeline = Pipeline(clip_path, model_path, sinks={"kept": kept}, max_width_px=32)
+    assert len(list(pipeline)) == len(kept.sizes) == 20
+    assert set(kept.sizes) == {(24, 32, 3)}
+    assert [stage.name for stage in pipeline.report().stages][-2:] == ["draw", "kept"]
+
+
+class Kept:
+    """A sink that notes the pictures it is given; it has neither finish nor abort."""
+
+    wants_picture = True
+    dropped = 0
+
+    def __init__(self) -> None:
+        self.sizes: List[Tuple[int, ...]] = []
+
+    def write(self, frame: Frame, picture: Optional[np.ndarray], hands: object) -> None:
+        assert picture is not None
+        self.sizes.append(picture.shape)
