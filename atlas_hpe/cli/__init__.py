@@ -22,7 +22,7 @@ __all__ = ["COMMANDS", "cli", "main"]
 COMMANDS: Dict[str, str] = {
     "export": "PyTorch checkpoint -> ONNX that the board's compiler takes, checked.",
     "convert": "ONNX -> .om, the board's own format, by the toolkit's compiler.",
-    "run": "Video -> hand poses -> GIF, MP4 or JSON lines.",
+    "run": "Video, pictures, camera or stream -> hand poses -> GIF, video or data.",
     "serve": "The same on a web page: for a board without a screen.",
     "parity": "Does the exported model still say what PyTorch said?",
     "check": "Will the board's compiler take this ONNX file?",

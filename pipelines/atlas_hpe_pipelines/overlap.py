@@ -78,14 +78,14 @@ def overlap(
         workers: Threads; None for one per core, at least two.
         most: Items on their way at most, those that wait for the caller included. Fewer make a live
             source's pictures newer, more bridge longer delays of one step.
-        end_source: Called when the work ends early, from the caller's thread: lets a source end
-            that waits for something.
+        end_source: Called in the caller's thread when the work has ended, early or not, before the
+            workers are waited for: lets a source end that waits for something.
 
     Raises:
         Exception: Whatever a stage or the source raised.
     """
     names = [source_name, *(stage.name for stage in stages)]
-    times.update((name, StageTimes()) for name in names)
+    times.update({name: StageTimes() for name in names})  # at once: others may look meanwhile
     line = _Line(iter(source), stages, [times[name] for name in names], most)
     count = workers or min(len(names), max(2, _count_cores()))
     threads = [threading.Thread(target=line.work, name="atlas-hpe") for _ in range(count)]
@@ -95,10 +95,12 @@ def overlap(
         yield from line.take()
     finally:
         line.cancel()
-        end_source()
-        for thread in threads:
-            if thread.ident is not None:  # Ctrl-C may come before all have started
-                thread.join()
+        try:
+            end_source()
+        finally:
+            for thread in threads:
+                if thread.ident is not None:  # Ctrl-C may come before all have started
+                    thread.join()
     if line.error is not None:
         raise line.error
 

@@ -121,9 +121,10 @@ def report_stages(
         steps: Times of the steps that some of the stages consist of, by the stage's name.
         drops: Frames that stages left out, by the stage's name; 0 for those that are not named.
     """
+    times = dict(times)  # a run that begins adds to it
     whole_ms = sum(item.total_ms for item in times.values()) or 1.0
     reports: List[StageReport] = []
-    for name, item in dict(times).items():
+    for name, item in times.items():
         reports.append(_report_stage(name, item, whole_ms, (drops or {}).get(name, 0)))
         for step, step_item in (steps or {}).get(name, {}).items():
             reports.append(_report_stage(step, step_item, whole_ms, within=name))

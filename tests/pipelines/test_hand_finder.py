@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import List, Optional, Sequence, Tuple
 
 import numpy as np
@@ -179,6 +180,16 @@ def test_a_frame_of_another_size_begins_another_clip() -> None:
         runs.append(rig.detector.runs)
     assert ids == [0, 0, 1, 1, 2]
     assert runs == [1, 1, 2, 2, 3]
+
+
+@pytest.mark.parametrize("step_s", [0.9, 1.0, -0.9, -1.0])
+def test_after_a_second_without_a_frame_another_clip_begins(step_s: float) -> None:
+    rig = Rig(max_hands=1)
+    frames = [replace(draw([Marker(90, 150)], index), time_s=5 + index * step_s) for index in (0, 1)]
+    ids = [[hand.track_id for hand in rig.finder.find(frame)] for frame in frames]
+    again = abs(step_s) >= 1
+    assert ids == [[0], [1 if again else 0]]
+    assert rig.detector.runs == 1 + again
 
 
 def test_a_lost_hand_is_looked_for_in_the_next_frames_too() -> None:

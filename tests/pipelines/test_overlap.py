@@ -11,7 +11,7 @@ import weakref
 from contextlib import closing
 from itertools import count
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional
+from typing import Callable, Dict, Iterator, List, Optional
 
 import pytest
 from hypothesis import given, settings
@@ -103,6 +103,47 @@ def test_leaving_early_ends_all_threads_of_an_endless_source() -> None:
     running = overlap(count(), "source", [Stage("s", lambda value: value)], {})
     with closing(running):
         assert next(running) == 0
+    assert live_threads() == []
+
+
+def fail(value: int) -> int:
+    raise ValueError("broken")
+
+
+def leave(value: int) -> int:
+    return value
+
+
+@pytest.mark.parametrize("work", [fail, leave])
+def test_a_source_that_waits_is_ended_when_the_work_ends_early(work: Callable[[int], int]) -> None:
+    waiting, stop = threading.Event(), threading.Event()
+
+    def source() -> Iterator[int]:
+        yield 0
+        waiting.set()
+        assert stop.wait(20)
+
+    steps = [Stage("s", lambda value: work(value) if waiting.wait(10) else value)]
+    running = overlap(source(), "source", steps, {}, workers=2, end_source=stop.set)
+    if work is fail:
+        with pytest.raises(ValueError, match="broken"):
+            next(running)
+    else:
+        assert next(running) == 0
+        assert not stop.is_set()
+        running.close()
+    assert stop.is_set()
+    assert live_threads() == []
+
+
+def test_no_thread_is_left_when_the_source_can_not_be_ended() -> None:
+    def refuse() -> None:
+        raise OSError("unplugged")
+
+    running = overlap(count(), "source", [], {}, end_source=refuse)
+    next(running)
+    with pytest.raises(OSError, match="unplugged"):
+        running.close()
     assert live_threads() == []
 
 

@@ -137,6 +137,7 @@ def test_frame_events_are_lines_of_the_published_schema() -> None:
 
 def test_stats_events_come_about_once_a_second() -> None:
     with served() as (page, client):
+        wait_until(lambda: page.view.number)
         threading.Timer(2.5, page.runner.stop).start()
         states = []
         for number, (name, _, data) in enumerate(client.stream()):
@@ -373,6 +374,27 @@ def test_viewers_who_read_do_not_hold_the_end_up(monkeypatch: pytest.MonkeyPatch
         assert time.monotonic() - started < 8
         reader.close()
         picture.close()
+
+
+def test_connections_that_ask_nothing_are_closed_and_those_that_wait_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(web_server, "_MOST_IDLE_S", 0.3)
+    asked = b"GET /static/icon.svg HTTP/1.1\r\nHost: localhost\r\n"
+    with served() as (page, client):
+        wait_until(lambda: page.view.number)
+        page.runner.stop()
+        number = client.ask("/picture")[1]["x-picture-number"]
+        waiting = client.connect()
+        waiting.request("GET", f"/picture?after={number}")
+        for words in (b"", asked, asked + b"\r\n" + asked):  # none, half of one, one and a half
+            with socket.create_connection((client.host, client.port), timeout=20) as raw:
+                raw.sendall(words)
+                answer = b"".join(iter(lambda raw=raw: raw.recv(4096), b""))
+                assert answer.count(b" 200 OK") == words.count(b"\r\n\r\n")
+        page.runner.start()
+        assert waiting.getresponse().status == 200
+        waiting.close()
 
 
 def test_the_port_is_free_again_after_the_page() -> None:

@@ -141,6 +141,23 @@ def test_a_pipeline_that_is_open_already_is_the_first_round(run: Callable[..., R
     wait_until(lambda: maker.made)
 
 
+def test_a_first_round_that_was_stopped_before_it_began_is_the_next_one(
+    run: Callable[..., Runner], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = threading.Event()
+    work = Runner._work
+    monkeypatch.setattr(Runner, "_work", lambda self: go.wait(10) and work(self))
+    first = DrawnPipeline({})
+    runner = run(Maker())
+    runner.start(first)
+    runner.stop()
+    runner.start()
+    go.set()
+    wait_until(lambda: first.done)
+    runner.stop()
+    wait_until(lambda: first.closed)
+
+
 def test_an_error_is_told_and_start_tries_again(run: Callable[..., Runner]) -> None:
     told: List[str] = []
     options = {"fail_at": 3}
@@ -212,7 +229,6 @@ def test_a_fault_of_the_program_is_no_silent_standstill(run: Callable[..., Runne
     runner.start()
     wait_until(lambda: runner.state == "failed")
     assert "fault" in str(runner.error)
-    time.sleep(0.1)
     runner.start()
     wait_until(lambda: runner.state == "running")
 

@@ -93,7 +93,7 @@ def test_a_pixel_that_stays_is_within_the_tolerance(clip: List[np.ndarray], pale
     colours = PALETTE_KINDS[palette]()
     screen = Screen(colours.tolerance)
     for picture in clip:
-        before = screen.shown
+        before = None if screen.shown is None else screen.shown.copy()
         change = screen.compare(picture)
         if change is None:
             written = np.zeros(picture.shape[:2], bool)

@@ -28,7 +28,7 @@ def draw_picture(width: int, height: int, phase: float) -> np.ndarray:
 
 
 def whole(picture: np.ndarray) -> Change:
-    return Change(0, 0, picture, None, 1.0, picture)
+    return Change(0, 0, picture, None, None, 1.0, picture)
 
 
 def shown_by(palette: Palette, change: Change) -> np.ndarray:
@@ -87,7 +87,7 @@ def test_a_shared_palette_is_one_until_something_small_and_new_comes() -> None:
     drawn[40:43, 10:30] = (100, 160, 90)
     mask = np.where((drawn != grey).any(axis=2), 255, 0).astype(np.uint8)
     share = float(np.mean(mask > 0))
-    change = Change(0, 0, drawn * (mask[..., None] > 0), mask, share, drawn)
+    change = Change(0, 0, drawn * (mask[..., None] > 0), mask, ~mask, share, drawn)
     line = shown_by(palette, change)[40:43, 10:30].reshape(-1, 3)
     assert np.abs(line.astype(int) - (100, 160, 90)).max() <= 8
 

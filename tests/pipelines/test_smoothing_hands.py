@@ -155,6 +155,23 @@ def test_hands_without_numbers_are_told_apart_by_their_order() -> None:
         assert hand.track_id is None
 
 
+def test_a_hand_without_a_number_starts_anew_in_another_place() -> None:
+    before, after = (pose(joints, None) for joints in noisy(2, 2.0))
+    for box, anew in ((before.box, False), ((0.0, 0.0, 9.0, 9.0), True)):
+        smoother = HandSmoother()
+        smoother.smooth([before], 0.0)
+        (smooth,) = smoother.smooth([replace(after, box=box)], STEP_S)
+        assert np.allclose(smooth.joints, after.joints, atol=1e-9) is anew
+
+
+def test_the_box_of_a_hand_that_is_followed_moves() -> None:
+    smoother = HandSmoother()
+    before, after = (pose(joints) for joints in noisy(2, 2.0))
+    smoother.smooth([before], 0.0)
+    (smooth,) = smoother.smooth([replace(after, box=(0.0, 0.0, 9.0, 9.0))], STEP_S)
+    assert not np.allclose(smooth.joints, after.joints, atol=0.1)
+
+
 @pytest.mark.parametrize(
     ("time_s", "anew"), [(1.0, True), (0.5, True), (1.3, True), (1.2, False), (1.03, False)]
 )

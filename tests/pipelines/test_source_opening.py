@@ -87,7 +87,24 @@ def test_a_camera_that_is_there_is_a_camera_and_no_file(
     assert live == [("camera", "/dev/video7", SourceOptions())]
 
 
-def test_a_path_object_is_never_a_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["/dev/v4l/by-id/usb-cam-index0", Path("/dev/video7")])
+def test_a_device_file_is_a_camera_by_each_of_its_names(
+    live: Opened, name: Union[str, Path]
+) -> None:
+    open_source(name)
+    assert live == [("camera", str(name), SourceOptions())]
+
+
+def test_a_link_to_a_camera_is_a_camera_under_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, live: Opened
+) -> None:
+    (tmp_path / "front").symlink_to("/dev/video7")
+    monkeypatch.chdir(tmp_path)
+    open_source("front")
+    assert live == [("camera", str(tmp_path / "front"), SourceOptions())]
+
+
+def test_a_number_as_path_object_is_never_a_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="does not exist"):
         open_source(Path("0"))

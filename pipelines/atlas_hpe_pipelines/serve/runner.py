@@ -110,7 +110,8 @@ class Runner:
             self._wanted = True
             self._view.forget_recent()
             self._set("starting")
-            self._first = first
+            if first is not None:
+                self._first = first
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(
                     target=self._work, name="atlas-hpe-runner", daemon=True
@@ -167,6 +168,8 @@ class Runner:
                 self._fail(str(error), stops)
             finally:
                 if not finished:  # a fault of the program; its traceback goes to the terminal
+                    with self._turn:
+                        self._thread = None  # this one ends here; a start needs another
                     self._fail("the program has a fault; the terminal shows where", stops)
 
     def _play(self, stops: int) -> None:

@@ -7,7 +7,7 @@ import ipaddress
 import socket
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Optional, Tuple
+from typing import TYPE_CHECKING, Mapping, Optional, Tuple
 
 from atlas_hpe.errors import UsageError
 
@@ -23,6 +23,9 @@ _MOST_CONNECTIONS = 100
 _MOST_WAITING = 64
 #: What a viewer is behind lies in buffers; small ones keep it from seeing what is long over.
 _SEND_BUFFER_BYTES = 64 << 10
+#: A connection on which no request is answered and none is whole after so long, or up to twice as
+#: long, is closed: uvicorn waits for ever for a request, and each takes one of the connections.
+_MOST_IDLE_S = 10.0
 #: Answers under way get so long to end when the server closes.
 _GRACE_S = 1.0
 #: Reserved for documentation (RFC 5737); nothing is sent there.
@@ -150,6 +153,21 @@ class WebServer:
     def _work(self) -> None:
         self._loop.run_until_complete(self._serve())
 
+    def _close_idle(self, before: Mapping[object, object]) -> None:
+        """Close the connections that are idle since the look before, then look again later."""
+        connections = self._server.server_state.connections
+        cycles = {connection: connection.cycle for connection in connections}
+        idle = {
+            connection: cycle
+            for connection, cycle in cycles.items()
+            if cycle is None or cycle.response_complete
+        }
+        for connection, cycle in idle.items():
+            if before.get(connection, self) is cycle:  # no request came between
+                connection.transport.close()
+        self._loop.call_later(_MOST_IDLE_S, self._close_idle, idle)
+
     async def _serve(self) -> None:
         self._bell.bind(self._loop)
+        self._close_idle({})
         await self._server.serve(sockets=[self._socket])

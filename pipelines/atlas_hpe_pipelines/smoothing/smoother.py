@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Dict, Optional, Sequence, Tuple
+from typing import Dict, Hashable, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -50,7 +50,7 @@ class HandSmoother:
                 fix="use " + ", ".join(SMOOTHING),
             )
         self._strength = _STRENGTHS[level]
-        self._tracks: Dict[int, _Track] = {}
+        self._tracks: Dict[Hashable, _Track] = {}
         self._lag = AddedLag()
 
     @property
@@ -65,23 +65,24 @@ class HandSmoother:
         """The hands of the next frame, smoothed.
 
         Args:
-            hands: Of one frame; those without ``track_id`` are told apart by their order.
+            hands: Of one frame; those without ``track_id`` are told apart by their order, and start
+                anew when they are read from another ``box``.
             time_s: Time of the frame. A hand that was not seen in the quarter of a second before
                 it starts anew, so does every hand when time stands still or steps back.
         """
         if self._strength is None:
             return tuple(hands)
         known = {
-            number: track
-            for number, track in self._tracks.items()
+            key: track
+            for key, track in self._tracks.items()
             if 0.0 < time_s - track.time_s <= _LONGEST_GAP_S
         }
-        seen: Dict[int, _Track] = {}
+        seen: Dict[Hashable, _Track] = {}
         smooth = []
         for place, hand in enumerate(hands):
-            number = -1 - place if hand.track_id is None else hand.track_id
-            track = known.pop(number) if number in known else _Track(self._strength)
-            seen[number] = track
+            key = (place, hand.box) if hand.track_id is None else hand.track_id
+            track = known.pop(key) if key in known else _Track(self._strength)
+            seen[key] = track
             smooth.append(track.smooth(hand, time_s, self._lag))
         self._tracks = {**known, **seen}
         return tuple(smooth)

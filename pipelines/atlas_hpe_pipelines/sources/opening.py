@@ -29,7 +29,8 @@ __all__ = ["AnySource", "open_source"]
 AnySource = Union[str, Path, int, Sequence[Union[str, Path]]]
 
 _CAMERA = re.compile(r"(?:camera:)?(\d{1,4})$", re.ASCII)
-_CAMERA_DEVICE = re.compile(r"/dev/video\d+$", re.ASCII)
+#: Where device files of cameras are; ``/dev/v4l/by-id`` and ``by-path`` link to them.
+_CAMERA_DEVICE = re.compile(r"/dev/(video\d+$|v4l/)", re.ASCII)
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.ASCII | re.IGNORECASE)
 _GLOB = re.compile(r"[*?\[]")
 _STANDARD_INPUT = ("-", "/dev/stdin")
@@ -47,8 +48,9 @@ def open_source(source: AnySource, options: Optional[SourceOptions] = None) -> S
 
     Args:
         source: File (video, picture, ``.txt`` with one picture per line), folder of pictures,
-            pattern with ``*``, ``?`` or ``[``, number of a camera (``0``, ``"camera:0"``,
-            ``"/dev/video0"``), URL, ``"-"`` for standard input, or pictures by their paths.
+            pattern with ``*``, ``?`` or ``[``, number of a camera (``0``, ``"camera:0"``) or its
+            device file (``"/dev/video0"``, a link to it), URL, ``"-"`` for standard input, or
+            pictures by their paths.
         options: How it is read, None for the defaults.
 
     Returns:
@@ -62,14 +64,14 @@ def open_source(source: AnySource, options: Optional[SourceOptions] = None) -> S
     options = SourceOptions() if options is None else options
     if isinstance(source, int):
         return _open_camera(source, options)
-    if isinstance(source, Path):
-        return _open_path(source, options)
-    if not isinstance(source, str):
+    if not isinstance(source, (str, Path)):
         return ImageSource(list_named(source), options)
-    if _exists(source) and source not in _STANDARD_INPUT[1:]:
-        is_camera = _CAMERA_DEVICE.match(source) is not None
-        return _open_camera(source, options) if is_camera else _open_path(Path(source), options)
-    return _open_name(source, options)
+    name = str(source)
+    if _is_camera_device(name):
+        return _open_camera(str(Path(name).absolute()), options)
+    if isinstance(source, Path) or (_exists(name) and name not in _STANDARD_INPUT[1:]):
+        return _open_path(Path(source), options)
+    return _open_name(name, options)
 
 
 def _open_name(source: str, options: SourceOptions) -> Source:
@@ -80,8 +82,6 @@ def _open_name(source: str, options: SourceOptions) -> Source:
     camera = _CAMERA.match(source)
     if camera is not None:
         return _open_camera(int(camera.group(1)), options)
-    if _CAMERA_DEVICE.match(source):
-        return _open_camera(source, options)
     if _URL.match(source):
         from atlas_hpe_pipelines.sources.live import open_stream
 
@@ -95,6 +95,14 @@ def _open_camera(camera: Union[int, str], options: SourceOptions) -> Source:
     from atlas_hpe_pipelines.sources.live import open_camera
 
     return open_camera(camera, options)
+
+
+def _is_camera_device(source: str) -> bool:
+    """Whether it is the device file of a camera, there or not, or a link to one."""
+    try:
+        return _CAMERA_DEVICE.match(os.path.realpath(source)) is not None
+    except ValueError:  # a null byte
+        return False
 
 
 def _open_path(path: Path, options: SourceOptions) -> Source:

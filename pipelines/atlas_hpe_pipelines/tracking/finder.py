@@ -27,12 +27,15 @@ LEAST_KEPT_SCORE = 0.25
 #: so much (intersection over union): those of hands fill 0.5 to 0.9 of it in most frames of real
 #: clips, those of a sleeve and a computer mouse less than 0.4.
 _SURE, _LEAST_AGREEMENT = 0.7, 0.4
+#: After so long without a frame nobody knows where a hand went, nor whether it is the same one.
+_LONGEST_GAP_S = 1.0
 
 
 class HandFinder:
     """Finds and follows the hands of a clip; give it the frames in order, from one thread.
 
-    A photograph is a clip of one frame: call ``reset`` before each, or make a new finder.
+    A photograph is a clip of one frame: call ``reset`` before each, or let their times be a second
+    apart.
 
     Args:
         reader: The landmark network.
@@ -77,7 +80,7 @@ class HandFinder:
         self._least_new = LEAST_NEW_SCORE if judges else 0.0
         self._least_kept = LEAST_KEPT_SCORE if judges else 0.0
         self._tracker = Tracker(max_hands, reader.card.preprocess.crop_scale, detect_every)
-        self._size_px: Optional[Tuple[int, int]] = None
+        self._last: Optional[Tuple[Tuple[int, int], float]] = None
 
     @property
     def tracks(self) -> int:
@@ -94,13 +97,14 @@ class HandFinder:
     def find(self, frame: Frame) -> Tuple[HandPose, ...]:
         """The hands in the next frame, ordered by their ``track_id``.
 
-        A frame of another size than the one before is of another clip; see ``reset``.
+        A frame of another size than the one before, or a second or more away from it, is of
+        another clip; see ``reset``.
         """
         started = perf_counter()
         tracker, size_px = self._tracker, frame.size_px
-        if self._size_px not in (None, size_px):
+        if self._begins_clip(frame):
             self.reset()
-        self._size_px = size_px
+        self._last = (size_px, frame.time_s)
         tracker.follow([self._read_on(frame, item.region) for item in tracker.tracks], size_px)
         detecting_s = 0.0
         if tracker.wants_detection():
@@ -108,6 +112,13 @@ class HandFinder:
         poses = tracker.poses()
         self._count(perf_counter() - started, detecting_s)
         return poses
+
+    def _begins_clip(self, frame: Frame) -> bool:
+        """Whether a frame has nothing to do with the one before."""
+        if self._last is None:
+            return False
+        size_px, time_s = self._last
+        return frame.size_px != size_px or abs(frame.time_s - time_s) >= _LONGEST_GAP_S
 
     def _read_on(self, frame: Frame, region: Region) -> Optional[HandPose]:
         """A followed hand, None when it is gone."""

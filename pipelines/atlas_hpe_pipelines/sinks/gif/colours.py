@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Optional, Tuple
 
 import numpy as np
 
+from atlas_hpe_pipelines.sinks.gif.scratch import Scratch
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -19,6 +21,7 @@ __all__ = [
     "COLOURS",
     "TABLE_BYTES",
     "Nearest",
+    "read_indices",
     "refine",
     "start_centres",
     "take_sample",
@@ -32,6 +35,8 @@ TABLE_BYTES = 768
 
 _SAMPLE_PIXELS = 12_000
 _FIRST_ROUNDS = 5
+# Pillow gives the bytes of an image in pieces of so many, and joins them if there are more.
+_PIECE_BYTES = 65536
 # Pillow finds the nearest colour by a table of 4x4x4 cells and measures from a cell's lowest
 # corner. Moving the palette it searches by the mean distance from there to the cell's content takes
 # the bias out; that is worth 0.5 to 0.9 dB.
@@ -58,12 +63,12 @@ class Nearest:
         self._palette = Image.new("P", (1, 1))
         self._palette.putpalette(to_bytes(centres - _CELL_OFFSET)[: 3 * COLOURS])
 
-    def index(self, picture: np.ndarray) -> np.ndarray:
+    def index(self, picture: np.ndarray, room: Scratch) -> np.ndarray:
         """(h, w) uint8 indices of a picture, (h, w, 3) uint8 BGR."""
         from PIL import Image
 
         indexed = to_image(picture).quantize(palette=self._palette, dither=Image.Dither.NONE)
-        return np.array(indexed)
+        return read_indices(indexed, room)
 
 
 def take_sample(
@@ -89,8 +94,9 @@ def take_sample(
     if not len(rows):  # all of them lie between the lines of the grid
         stride = 1
         rows, columns = np.nonzero(mask)
-    places = (rows * stride, columns * stride)
-    return picture[places], places
+    rows *= stride
+    columns *= stride
+    return picture[rows, columns], (rows, columns)
 
 
 def _stride(pixels: int) -> int:
@@ -114,7 +120,8 @@ def start_centres(sample: np.ndarray) -> np.ndarray:
     table = bytes(octree.getpalette() or ())[: 3 * COLOURS].ljust(3 * COLOURS, b"\x00")
     centres = np.frombuffer(table, np.uint8).reshape(COLOURS, 3).astype(np.float64)
     for _ in range(_FIRST_ROUNDS):
-        _, centres, _ = refine(Nearest(centres).index(sample[None]).ravel(), sample, centres)
+        labels = Nearest(centres).index(sample[None], Scratch()).ravel()
+        _, centres, _ = refine(labels, sample, centres)
     return centres
 
 
@@ -132,14 +139,17 @@ def refine(
         The means of the clusters (255, 3); the centres for the next round, where empty clusters
         have been given to halves of the worst ones; the mean squared error of a pixel.
     """
+    labels = labels.astype(np.intp)  # once: bincount would do it each time
     counts = np.bincount(labels, minlength=COLOURS)
     means = np.empty_like(centres)
     variances = np.empty_like(centres)
     divisor = np.maximum(counts, 1)
+    values = np.empty(len(sample))
     for channel in range(3):
-        values = sample[:, 2 - channel].astype(np.float64)
+        values[:] = sample[:, 2 - channel]
         mean = np.bincount(labels, weights=values, minlength=COLOURS) / divisor
-        squares = np.bincount(labels, weights=values * values, minlength=COLOURS) / divisor
+        np.square(values, out=values)
+        squares = np.bincount(labels, weights=values, minlength=COLOURS) / divisor
         means[:, channel] = mean
         # The difference of two large numbers can fall a little below zero.
         variances[:, channel] = np.maximum(squares - mean * mean, 0.0)
@@ -171,6 +181,21 @@ def to_image(picture: np.ndarray) -> Image:
     height, width = picture.shape[:2]
     data = np.ascontiguousarray(picture)
     return Image.frombuffer("RGB", (width, height), data, "raw", "BGR", 0, 1)
+
+
+def read_indices(image: Image, room: Scratch) -> np.ndarray:
+    """The (h, w) uint8 indices of a Pillow image in mode "P".
+
+    Row by row as far as one piece of bytes goes: as a whole Pillow would make them twice more.
+    """
+    width, height = image.size
+    indices = room.take(height, width)
+    rows = max(1, _PIECE_BYTES // width)
+    for top in range(0, height, rows):
+        part = indices[top : top + rows]
+        data = image.crop((0, top, width, top + len(part))).tobytes()
+        part[:] = np.frombuffer(data, np.uint8).reshape(part.shape)
+    return indices
 
 
 def to_bytes(colours: np.ndarray) -> bytes:

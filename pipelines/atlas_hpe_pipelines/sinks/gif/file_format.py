@@ -104,7 +104,8 @@ class PictureEncoder:
         ImageFile._save(image, self._scratch, [tile])  # type: ignore[list-item]
         self._scratch.seek(0)
         # The encoder's output is cut into the sub-blocks of section 15 already; 0 ends them.
-        return descriptor + (colours or b"") + _CODE_BITS + self._scratch.read() + b"\x00"
+        parts = (descriptor, colours or b"", _CODE_BITS, self._scratch.read(), b"\x00")
+        return b"".join(parts)
 
     def close(self) -> None:
         """Remove the scratch file."""

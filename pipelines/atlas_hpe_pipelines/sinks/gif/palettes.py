@@ -8,7 +8,8 @@ import numpy as np
 from typing_extensions import Protocol
 
 from atlas_hpe_pipelines.sinks.gif.changes import Change
-from atlas_hpe_pipelines.sinks.gif.colours import COLOURS, TABLE_BYTES, to_image
+from atlas_hpe_pipelines.sinks.gif.colours import COLOURS, TABLE_BYTES, read_indices, to_image
+from atlas_hpe_pipelines.sinks.gif.scratch import Scratch
 from atlas_hpe_pipelines.sinks.gif.shared import SharedPalette
 from atlas_hpe_pipelines.sinks.gif.tracked import TrackedPalette
 
@@ -29,8 +30,8 @@ class Palette(Protocol):
         """Choose the colours of the next picture.
 
         Returns:
-            (h, w) uint8 indices below 255, C-contiguous, those of pixels that stay meaningless;
-            the RGB colours that they stand for, 768 bytes.
+            (h, w) uint8 indices below 255, C-contiguous, those of pixels that stay meaningless,
+            good until the next picture; the RGB colours that they stand for, 768 bytes.
         """
         ...
 
@@ -40,6 +41,9 @@ class OctreePalette:
 
     tolerance = 6
 
+    def __init__(self) -> None:
+        self._room = Scratch()
+
     def index(self, change: Change) -> Tuple[np.ndarray, bytes]:
         """As ``Palette.index``."""
         from PIL import Image
@@ -48,7 +52,7 @@ class OctreePalette:
             COLOURS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
         )
         colours = bytes(octree.getpalette() or ())[:TABLE_BYTES].ljust(TABLE_BYTES, b"\x00")
-        return np.array(octree), colours
+        return read_indices(octree, self._room), colours
 
 
 PALETTE_KINDS: Dict[str, Callable[[], Palette]] = {

@@ -14,6 +14,7 @@ from atlas_hpe_pipelines.sinks.gif.colours import (
     take_sample,
     to_bytes,
 )
+from atlas_hpe_pipelines.sinks.gif.scratch import Scratch
 
 __all__ = ["SharedPalette"]
 
@@ -37,6 +38,7 @@ class SharedPalette:
 
     def __init__(self) -> None:
         self._nearest: Optional[Nearest] = None
+        self._room = Scratch()
         self._colours = b""
         self._first_error = 0.0
         self._age = 0
@@ -45,22 +47,21 @@ class SharedPalette:
         """As ``Palette.index``."""
         sample, places = take_sample(change.picture, change.mask)
         if self._nearest is not None:
-            indices = self._nearest.index(change.picture)
+            indices = self._nearest.index(change.picture, self._room)
             self._age += 1
             if self._age < _LEAST_AGE or not self._is_stale(change, sample, indices[places]):
                 return indices, self._colours
         self._nearest = self._start(change, sample)
         self._age = 0
-        return self._nearest.index(change.picture), self._colours
+        return self._nearest.index(change.picture, self._room), self._colours
 
     def _start(self, change: Change, sample: np.ndarray) -> Nearest:
         """Colours of the whole picture; what has changed counts twice."""
         if change.mask is not None:
             sample = np.concatenate([sample, take_sample(change.whole, None)[0]])
         nearest = Nearest(start_centres(sample))
-        means, _, self._first_error = refine(
-            nearest.index(sample[None]).ravel(), sample, nearest.centres
-        )
+        labels = nearest.index(sample[None], Scratch()).ravel()
+        means, _, self._first_error = refine(labels, sample, nearest.centres)
         self._colours = to_bytes(means)
         return nearest
 

@@ -19,6 +19,7 @@ from atlas_hpe_pipelines.sinks.gif.colours import (
     take_sample,
     to_bytes,
 )
+from atlas_hpe_pipelines.sinks.gif.scratch import Scratch
 
 __all__ = ["TrackedPalette"]
 
@@ -42,6 +43,7 @@ class TrackedPalette:
 
     def __init__(self) -> None:
         self._nearest: Optional[Nearest] = None
+        self._room = Scratch()
         self._next = np.empty(0)  # (255, 3) centres after one more round
         self._age = 0
         self._error = 0.0
@@ -76,7 +78,7 @@ class TrackedPalette:
         places: Tuple[np.ndarray, ...],
     ) -> Tuple[np.ndarray, np.ndarray, float]:
         """Indices of the picture, its colours and its mean squared error."""
-        indices = nearest.index(change.picture)
+        indices = nearest.index(change.picture, self._room)
         means, self._next, error = refine(indices[places].ravel(), sample, nearest.centres)
         return indices, means, error
 
