@@ -24,6 +24,7 @@ _OPTIONS = (
         default=2,
         show_default=True,
         type=click.IntRange(min=1),
+        metavar="N",
         help="Most hands at once.",
     ),
     click.option(
@@ -56,7 +57,8 @@ _OPTIONS = (
         "--fps",
         type=click.FloatRange(min=0, min_open=True, max=1000),
         metavar="N",
-        help="Rate of pictures, which carry no time.  [default: 30]",
+        help="Rate of pictures, which carry no time; 1 for photographs that have nothing to do "
+        "with each other.  [default: 30]",
     ),
     click.option(
         "--seconds",

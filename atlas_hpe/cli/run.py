@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _STANDARD_OUTPUT = "-"
+_BOX_HINT = "; give the hand's place with --box x,y,w,h"
 
 
 @click.command("run")
@@ -40,7 +41,7 @@ _STANDARD_OUTPUT = "-"
 @click.option("--force", is_flag=True, help="Replace outputs that exist.")
 @click.option(
     "--max-fps",
-    type=click.FloatRange(min=0, min_open=True),
+    type=click.FloatRange(min=1),
     metavar="N",
     help=".gif, .mp4, .webm: leave frames out above this rate; the clip keeps its length.",
 )
@@ -93,10 +94,10 @@ def command(
             _run_to_the_end(pipeline)
         except SourceError:
             if pipeline.live and pipeline.report().frames:
-                _say_report(pipeline.report())
+                _say_report(pipeline.report(), choice.box is not None)
             raise
     report = pipeline.report()
-    _say_report(report)
+    _say_report(report, choice.box is not None)
     if as_json:
         emit_json(asdict(report))
 
@@ -118,14 +119,14 @@ def _run_to_the_end(pipeline: Pipeline) -> None:
         deque(stack.enter_context(progress), maxlen=0)
 
 
-def _say_report(report: RunReport) -> None:
+def _say_report(report: RunReport, has_box: bool) -> None:
     from atlas_hpe_pipelines import format_run_report
 
     say(format_run_report(report))
     for warning in report.warnings:
         say(f"warning: {warning}")
     if not report.frames_with_hand:
-        say("warning: no hand was found; give the hand's place with --box x,y,w,h")
+        say("warning: no hand was found" + ("" if has_box else _BOX_HINT))
     for output in report.outputs:
         if output.dropped:
             say(
@@ -133,9 +134,10 @@ def _say_report(report: RunReport) -> None:
                 "out, they came faster than it shows them; the clip keeps its length"
             )
         if output.path != _STANDARD_OUTPUT:
-            say(f"wrote {output.path} ({_size_bytes(Path(output.path)) / 1e6:.1f} MB)")
+            say(f"wrote {output.path} ({_show_size(Path(output.path))})")
 
 
-def _size_bytes(path: Path) -> int:
+def _show_size(path: Path) -> str:
     files = path.iterdir() if path.is_dir() else [path]
-    return sum(file.stat().st_size for file in files)
+    size_bytes = sum(file.stat().st_size for file in files)
+    return f"{size_bytes / 1e6:.1f} MB" if size_bytes >= 1e6 else f"{size_bytes / 1e3:.1f} kB"

@@ -6,9 +6,10 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, List, Mapping, Sequence, Tuple, Union
+from typing import TYPE_CHECKING, Dict, List, Mapping, Optional, Sequence, Tuple, Type, Union
 
 from atlas_hpe.errors import OutputError
+from atlas_hpe.stopping import stop_requests
 from atlas_hpe_pipelines.overlap import Stage
 from atlas_hpe_pipelines.run_report import OutputReport
 from atlas_hpe_pipelines.sinks import (
@@ -20,7 +21,11 @@ from atlas_hpe_pipelines.sinks import (
     kind_of,
     open_sink,
 )
+from atlas_hpe_pipelines.sinks.sink import BaseSink
 from atlas_hpe_pipelines.work import Work
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 __all__ = ["Outputs"]
 
@@ -43,40 +48,48 @@ class Outputs:
 
     def __init__(
         self,
-        out: Sequence[Union[str, Path]],
+        out: Union[str, Path, Sequence[Union[str, Path]]],
         sinks: Mapping[str, Sink],
         options: OutputOptions,
         force: bool,
     ) -> None:
-        self._paths = [check_output(path, force=force) for path in out]
+        paths = [out] if isinstance(out, (str, Path)) else out
+        self._paths = [check_output(path, force=force) for path in paths]
         self._given = dict(sinks)
         self._options = options
         self._force = force
-        self._opened: List[Sink] = []
+        self._opened: List[BaseSink] = []
 
     def check_apart(self, inputs: Sequence[Union[str, Path, None]]) -> None:
-        """No output may be written twice, or over what is being read.
+        """No output may be written twice, over what is being read, or over the folder of either.
+
+        Args:
+            inputs: Files, folders or patterns that the run reads.
 
         Raises:
             OutputError: One would be.
         """
-        seen: Dict[str, str] = {}
-        for path in filter(None, inputs):
+        used: Dict[str, str] = {}
+        for path in inputs:
+            if path is None or str(path) == STDOUT:  # standard input and output are two things
+                continue
             place = os.path.realpath(str(path))
-            seen[place] = seen[str(Path(place).parent)] = f"it is read as {path}"
-        for path in self._paths:
-            place = os.path.realpath(str(path))
-            if place in seen:
+            used[place] = used[str(Path(place).parent)] = f"{path} is read"
+        places = [os.path.realpath(str(path)) for path in self._paths]
+        for path, place in zip(self._paths, places):
+            used.setdefault(str(Path(place).parent), f"{path} is to be in it")
+        for path, place in zip(self._paths, places):
+            if place in used:
                 raise OutputError(
                     "the output would overwrite a file of this run",
-                    where=path,
-                    why=seen[place],
+                    where=_shown(path),
+                    why=used[place],
                     fix="give another name with --out",
                 )
-            seen[place] = "the same output is given twice"
+            used[place] = "the same output is given twice"
 
     def open(self, stack: ExitStack, fps: float, size_px: Tuple[int, int]) -> None:
-        """Open the files; the stack finishes them, or removes them after an error.
+        """Open the files; the stack finishes all of them, or removes all after an error.
 
         Args:
             stack: What closes them.
@@ -92,6 +105,29 @@ class Outputs:
                 path, fps=fps, size_px=size_px, force=self._force, options=self._options
             )
             self._opened.append(stack.enter_context(sink))
+        stack.push(self._finish)
+
+    def _finish(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        """All outputs or none: named together, and only when each is complete.
+
+        Raises:
+            OutputError: One can't be completed or named.
+            KeyboardInterrupt: It came while they were named, and had to wait.
+        """
+        if kind is not None:
+            return
+        for sink in self._opened:
+            sink.complete()
+        with stop_requests() as stop_asked:
+            for sink in self._opened:
+                sink.finish()
+        if stop_asked():
+            raise KeyboardInterrupt
 
     @property
     def wants_picture(self) -> bool:
@@ -115,9 +151,11 @@ class Outputs:
 
     def _names(self) -> List[str]:
         names = [_STAGES.get(kind_of(path), kind_of(path)[1:]) for path in self._paths]
-        if len(names) > 1:
-            names = [f"{name} ({number})" for number, name in enumerate(names, start=1)]
-        return [*names, *self._given]
+        shown = []
+        for index, name in enumerate(names):
+            number = names[: index + 1].count(name)
+            shown.append(f"{name} ({number})" if names.count(name) > 1 else name)
+        return [*shown, *self._given]
 
     @property
     def _sinks(self) -> List[Sink]:

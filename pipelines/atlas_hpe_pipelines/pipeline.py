@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -102,8 +103,8 @@ class Pipeline:
         decode: str = "auto",
         backend: str = "auto",
     ) -> None:
-        paths = [out] if isinstance(out, (str, Path)) else out
-        self._outputs = Outputs(paths, sinks or {}, output, force)
+        _check_limits(seconds, max_width_px)
+        self._outputs = Outputs(out, sinks or {}, output, force)
         self._smoother = None if smooth == "off" else HandSmoother(smooth)
         hand_box = box if box is None or isinstance(box, Box) else Box(*box)
         files = choose_models(model, detector, hand_box)
@@ -113,6 +114,7 @@ class Pipeline:
             self._models = open_models(stack, files, backend)
             self._device = open_device_path(source, files.card, self._models.session, decode)
             self._source = _open_source(stack, source, reading, self._device)
+            self._outputs.check_apart(self._source.paths)
             self._note = check_source(files.card, self._source)
             self._renderer = Renderer(drawing, self._source.size_px, max_width_px)
             self._hands = choose_hands(
@@ -142,7 +144,7 @@ class Pipeline:
 
     @property
     def region(self) -> Optional[Box]:
-        """Where a model without a detector looks, source pixels; None with one."""
+        """Where a model without a detector looks in the first frame, source pixels; else None."""
         return self._hands.region if isinstance(self._hands, FixedRegion) else None
 
     @property
@@ -179,6 +181,7 @@ class Pipeline:
         progress.started_s = perf_counter()
         lost: Optional[SourceError] = None
         with self._resources, ExitStack() as stack:
+            stack.callback(progress.end)
             self._outputs.open(stack, self._source.fps, self._renderer.picture_size_px)
             running = overlap(
                 self._read(),
@@ -198,7 +201,6 @@ class Pipeline:
                 if not (self._source.live and progress.frames):
                     raise
                 lost = error  # what came before is worth keeping
-        progress.ended_s = perf_counter()
         if lost is not None:
             raise lost
 
@@ -288,7 +290,15 @@ class Pipeline:
             stages.append(Stage("smooth", _Smooth(self._smoother)))
         if self._outputs.wants_picture:
             stages.append(Stage("draw", _Draw(self._renderer)))
-        return [*stages, *self._outputs.stages()]
+        stages += self._outputs.stages()
+        names = [stage.name for stage in stages]
+        if len({_DECODE, *names}) <= len(names):
+            raise UsageError(
+                "two stages have one name",
+                why=f"they are {', '.join([_DECODE, *names])}",
+                fix="give the sinks other names",
+            )
+        return stages
 
 
 @dataclass
@@ -300,11 +310,21 @@ class _Progress:
     started_s: Optional[float] = None
     ended_s: Optional[float] = None
 
+    def end(self) -> None:
+        self.ended_s = perf_counter()
+
     @property
     def spent_s(self) -> float:
         if self.started_s is None:
             return 0.0
         return (perf_counter() if self.ended_s is None else self.ended_s) - self.started_s
+
+
+def _check_limits(seconds: Optional[float], max_width_px: Optional[int]) -> None:
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise UsageError(f"a run can't end after {seconds} seconds", fix="give more than 0")
+    if max_width_px is not None and max_width_px < 1:
+        raise UsageError(f"pictures can't be {max_width_px} px wide", fix="give 1 or more")
 
 
 def _open_source(

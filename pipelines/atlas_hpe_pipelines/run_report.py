@@ -152,7 +152,8 @@ def _report_stage(
 def format_run_report(report: RunReport) -> str:
     """The report as a person reads it."""
     lines: List[str] = [
-        f"{report.frames} frames in {report.total_s:.2f} s = {report.frames_per_s:.1f} frames/s "
+        f"{_count(report.frames, 'frame')} in {report.total_s:.2f} s = "
+        f"{report.frames_per_s:.1f} frames/s "
         f"({_describe_times(report)})",
         f"a hand in {report.frames_with_hand} of {report.frames} frames" + _describe_tracks(report),
     ]

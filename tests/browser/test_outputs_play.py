@@ -6,11 +6,11 @@ import base64
 import io
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Callable, Tuple
+from typing import TYPE_CHECKING, Callable, List, Tuple
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from atlas_hpe.poses import Frame
 from atlas_hpe_pipelines.sinks import PALETTES, OutputOptions, open_sink
@@ -50,6 +50,24 @@ PLAY = """async (url) => {
     await new Promise((done) => { video.onended = done; });
     return {first, second, duration: video.duration, played: video.currentTime,
             size: [video.videoWidth, video.videoHeight]};
+}"""
+
+# Each frame as the browser decodes it: its pixels, and how long it stands in microseconds.
+DECODE = """async (encoded) => {
+    const data = Uint8Array.from(atob(encoded), (letter) => letter.charCodeAt(0));
+    const decoder = new ImageDecoder({data, type: "image/gif"});
+    await decoder.tracks.ready;
+    await decoder.completed;
+    const {frameCount, repetitionCount} = decoder.tracks.selectedTrack;
+    const frames = [];
+    for (let frameIndex = 0; frameIndex < frameCount; frameIndex++) {
+        const {image} = await decoder.decode({frameIndex});
+        const size = [image.displayWidth, image.displayHeight];
+        const context = new OffscreenCanvas(...size).getContext("2d", {willReadFrequently: true});
+        context.drawImage(image, 0, 0);
+        frames.push({us: image.duration, data: [...context.getImageData(0, 0, ...size).data]});
+    }
+    return {frames, repetitions: String(repetitionCount)};
 }"""
 
 
@@ -104,3 +122,32 @@ def test_a_gif_plays(tmp_path: Path, new_page: NewPage, palette: str) -> None:
     for wanted in (SECOND, FIRST, SECOND):
         while not shows(wanted):
             assert time.monotonic() < end, f"{wanted} never came, it shows {colour()}"
+
+
+@pytest.mark.parametrize("size_px", [(1, 1), (33, 21)])
+@pytest.mark.parametrize("times_s", [[0.0], [5.0, 5.1, 5.13, 5.5, 5.52, 6.7]], ids=["one", "many"])
+def test_a_gif_has_the_frames_and_times_that_pillow_reads(
+    tmp_path: Path, new_page: NewPage, size_px: Tuple[int, int], times_s: List[float]
+) -> None:
+    path = tmp_path / "clip.gif"
+    random = np.random.RandomState(0)
+    with open_sink(path, fps=FPS, size_px=size_px, options=OutputOptions(loop=3)) as sink:
+        for index, time_s in enumerate(times_s):
+            picture = np.full((size_px[1], size_px[0], 3), 40 * index, np.uint8)
+            picture[:9, :9] = random.randint(0, 256, picture[:9, :9].shape)
+            sink.write(Frame(index, time_s, picture), picture, ())
+    page = new_page()
+    # Only pages of a safe origin may decode; this one is served by nobody.
+    page.route(
+        "http://localhost/**", lambda route: route.fulfill(content_type="text/html", body="")
+    )
+    page.goto("http://localhost/")
+    told = page.evaluate(DECODE, base64.b64encode(path.read_bytes()).decode("ascii"))
+    assert told["repetitions"] == "3"
+    with Image.open(path) as gif:
+        wanted = [(f.convert("RGB"), f.info["duration"]) for f in ImageSequence.Iterator(gif)]
+    assert len(told["frames"]) == len(wanted) == len(times_s)
+    for frame, (picture, duration_ms) in zip(told["frames"], wanted):
+        pixels = np.array(frame["data"], np.uint8).reshape(-1, 4)[:, :3]
+        np.testing.assert_array_equal(pixels, np.asarray(picture).reshape(-1, 3))
+        assert frame["us"] == 1000 * duration_ms

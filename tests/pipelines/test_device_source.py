@@ -17,7 +17,13 @@ from atlas_hpe.errors import DeviceError, InputError, SessionError, SourceError,
 from atlas_hpe.geometry import Box, apply_affine, invert_affine
 from atlas_hpe.poses import Frame
 from atlas_hpe_pipelines.drawing import draw_hands
-from atlas_hpe_pipelines.sources import DeviceVideo, HostVideo, open_device_video, open_source
+from atlas_hpe_pipelines.sources import (
+    DeviceVideo,
+    HostVideo,
+    VideoSource,
+    open_device_video,
+    open_source,
+)
 from atlas_hpe_pipelines.sources.device_frame import DeviceFrame, nv12_to_bgr
 from atlas_hpe_runtime.acl.dvpp import Cropper, CropPlan, DvppChannel, annexb, plan_crop
 from atlas_hpe_runtime.acl.owner import DeviceOwner
@@ -247,6 +253,18 @@ def test_a_turned_video_goes_to_opencv(tmp_path: Path, clip: Path, owner: Device
     turned = tmp_path / "turned.mp4"
     turn_video(clip, turned)
     assert "turned by" in reason(turned, owner)
+
+
+def test_a_video_whose_pictures_are_shown_in_another_size_goes_to_opencv(
+    clip: Path, owner: DeviceOwner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stretched(VideoSource):
+        def __init__(self, path: Path) -> None:
+            super().__init__(path)
+            self.size_px = (200, 128)
+
+    monkeypatch.setattr("atlas_hpe_pipelines.sources.device_video.VideoSource", Stretched)
+    assert reason(clip, owner) == "the pictures are 160x128 px and shown as 200x128 px"
 
 
 def turn_video(path: Path, out: Path) -> None:

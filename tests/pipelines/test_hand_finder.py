@@ -185,7 +185,9 @@ def test_a_frame_of_another_size_begins_another_clip() -> None:
 @pytest.mark.parametrize("step_s", [0.9, 1.0, -0.9, -1.0])
 def test_after_a_second_without_a_frame_another_clip_begins(step_s: float) -> None:
     rig = Rig(max_hands=1)
-    frames = [replace(draw([Marker(90, 150)], index), time_s=5 + index * step_s) for index in (0, 1)]
+    frames = [
+        replace(draw([Marker(90, 150)], index), time_s=5 + index * step_s) for index in (0, 1)
+    ]
     ids = [[hand.track_id for hand in rig.finder.find(frame)] for frame in frames]
     again = abs(step_s) >= 1
     assert ids == [[0], [1 if again else 0]]

@@ -30,7 +30,8 @@ from atlas_hpe_pipelines.sources.live import open_stream
 from atlas_hpe_pipelines.sources.live.patience import Patience
 from atlas_hpe_pipelines.sources.source import SourceOptions
 patience = Patience(open_s=1, read_s=0.5, first_pause_s=0.05, close_s=0.05)
-before = cv2.utils.logging.getLogLevel()
+log = getattr(cv2.utils, "logging", cv2)  # its name in old OpenCV
+before = log.getLogLevel()
 for address in sys.argv[1:]:
     try:
         source = open_stream(address, SourceOptions(reconnect_s=0.8), patience=patience)
@@ -44,7 +45,7 @@ for address in sys.argv[1:]:
     source.close()
     print(source.warnings)
 time.sleep(0.7)  # the last reader is at its end by then
-print("log level as before:", cv2.utils.logging.getLogLevel() == before)
+print("log level as before:", log.getLogLevel() == before)
 """
 
 _LEAVE = """

@@ -179,5 +179,4 @@ def test_the_steady_loop_allocates_nothing_large(
     clip = clips.encode(rgb, tmp_path / "clip.mp4", "-crf", "5", "-pix_fmt", "yuv444p")
     picture_bytes = frames[0].nbytes
     peak = peak_bytes(clip, [tmp_path / name for name in out], monkeypatch, first=40, last=110)
-    print("PEAK", peak)
     assert 0 < peak < most * picture_bytes, f"{peak} bytes, a picture has {picture_bytes}"

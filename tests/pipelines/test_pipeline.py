@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
-from typing import List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import cv2
 import numpy as np
@@ -16,7 +18,10 @@ from atlas_hpe.errors import AtlasHpeError, DeviceError, OutputError, UsageError
 from atlas_hpe.geometry import Box
 from atlas_hpe.outfile import AtomicFile
 from atlas_hpe.poses import Frame
-from atlas_hpe_pipelines import DrawOptions, Pipeline
+from atlas_hpe_pipelines import DrawOptions, OutputOptions, Pipeline
+from atlas_hpe_pipelines.outputs import Outputs
+from atlas_hpe_pipelines.sinks.npz import NpzSink
+from atlas_hpe_pipelines.sinks.video import Mp4Sink
 
 pytest.importorskip("onnxruntime")
 
@@ -106,7 +111,7 @@ def test_all_outputs_hold_all_frames(clip_path: Path, model_path: Path, tmp_path
     assert frames == len(lines) == 20
     assert all(path.stat().st_size > 0 for path in out)
     names = [stage.name for stage in pipeline.report().stages]
-    assert names[5:] == ["draw", "gif (1)", "mp4 (2)", "jsonl (3)", "gif (4)"]
+    assert names[5:] == ["draw", "gif (1)", "mp4", "jsonl", "gif (2)"]
 
 
 def test_joints_alone_are_not_drawn(clip_path: Path, model_path: Path, tmp_path: Path) -> None:
@@ -147,6 +152,39 @@ def test_a_failing_stage_leaves_no_output(
     assert list(folder.iterdir()) == []
 
 
+def test_an_output_that_fails_at_its_end_takes_the_others_with_it(
+    clip_path: Path, model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+
+    def interrupted(sink: Mp4Sink) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Mp4Sink, "_complete", interrupted)
+    names = ["a.npz", "a.mp4", "a.jsonl", "pictures/"]
+    with pytest.raises(KeyboardInterrupt):
+        list(Pipeline(clip_path, model_path, out=[f"{folder}/{name}" for name in names]))
+    assert list(folder.iterdir()) == []
+
+
+def test_an_interruption_waits_until_all_outputs_have_their_names(
+    clip_path: Path, model_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    publish = NpzSink._publish
+
+    def interrupt_and_publish(sink: NpzSink) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        publish(sink)
+
+    monkeypatch.setattr(NpzSink, "_publish", interrupt_and_publish)
+    with pytest.raises(KeyboardInterrupt):
+        list(Pipeline(clip_path, model_path, out=[folder / "a.npz", folder / "a.jsonl"]))
+    assert sorted(path.name for path in folder.iterdir()) == ["a.jsonl", "a.npz"]
+
+
 def test_bad_outputs_are_refused_before_any_work(clip_path: Path, model_path: Path) -> None:
     with pytest.raises(OutputError):
         Pipeline(clip_path, model_path, out=[clip_path.with_suffix(".xyz")])
@@ -158,9 +196,14 @@ def test_no_output_is_written_twice_or_over_the_source(clip_path: Path, model_pa
     out = clip_path.with_name("hands.gif")
     with pytest.raises(OutputError, match="given twice"):
         Pipeline(clip_path, model_path, out=[out, out.parent / "." / "hands.gif"])
-    with pytest.raises(OutputError, match="it is read as"):
+    with pytest.raises(OutputError, match="is read"):
         Pipeline(clip_path, model_path, out=[clip_path], force=True)
     assert clip_path.stat().st_size > 0
+
+
+def test_standard_input_and_standard_output_are_two_things(model_path: Path) -> None:
+    outputs = Outputs(["-"], {}, OutputOptions(), force=False)
+    outputs.check_apart(["-", model_path, None])
 
 
 def test_a_box_outside_the_picture_is_refused(clip_path: Path, model_path: Path) -> None:
@@ -249,8 +292,11 @@ def test_pictures_in_the_folder_of_the_outputs_are_not_written_over(
     folder.mkdir()
     picture = folder / "000000.png"
     cv2.imwrite(str(picture), np.zeros((48, 64, 3), np.uint8))
-    with pytest.raises(OutputError, match="would overwrite"):
-        Pipeline(picture, model_path, out=f"{folder}/", force=True)
+    listing = tmp_path / "list.txt"
+    listing.write_text("frames/000000.png\n")
+    for source in (picture, folder, listing, f"{tmp_path}/fr*/*.png", [picture]):
+        with pytest.raises(OutputError, match="would overwrite"):
+            Pipeline(source, model_path, out=f"{folder}/", force=True)
     assert picture.exists()
 
 
@@ -260,6 +306,28 @@ def test_a_sink_that_is_open_already_stays_open(clip_path: Path, model_path: Pat
     assert len(list(pipeline)) == len(kept.sizes) == 20
     assert set(kept.sizes) == {(24, 32, 3)}
     assert [stage.name for stage in pipeline.report().stages][-2:] == ["draw", "kept"]
+
+
+def test_no_two_stages_have_one_name(clip_path: Path, model_path: Path) -> None:
+    pipeline = Pipeline(clip_path, model_path, sinks={"draw": Kept()})
+    with pytest.raises(UsageError, match="two stages have one name"):
+        list(pipeline)
+
+
+@pytest.mark.parametrize("limit", [{"seconds": float("nan")}, {"seconds": 0}, {"max_width_px": 0}])
+def test_an_impossible_limit_is_refused(
+    clip_path: Path, model_path: Path, limit: Dict[str, float]
+) -> None:
+    with pytest.raises(UsageError):
+        Pipeline(clip_path, model_path, **limit)  # type: ignore[arg-type]
+
+
+def test_the_time_of_a_run_that_was_left_stands_still(clip_path: Path, model_path: Path) -> None:
+    pipeline = Pipeline(clip_path, model_path)
+    frames = iter(pipeline)
+    next(frames)
+    frames.close()
+    assert pipeline.report().total_s == pipeline.report().total_s > 0
 
 
 class Kept:

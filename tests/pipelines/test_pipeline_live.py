@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from pathlib import Path
 from typing import Callable, Iterator, List, Optional, Tuple
 
@@ -30,29 +31,32 @@ class Camera:
     name = "camera 0"
     fps = FPS
     frame_count: Optional[int] = None
+    paths = ()
     depth = False
     live = True
     dropped = 0
-    warnings: Tuple[str, ...] = ()
 
     def __init__(
         self, frames: int, *, is_lost: bool = False, size_px: Tuple[int, int] = (64, 48)
     ) -> None:
         self.size_px = size_px
+        self.warnings: List[str] = []
         self._frames = frames
         self._is_lost = is_lost
-        self._stopped = threading.Event()
+        self.stopped = threading.Event()
         self.is_closed = False
+        self.given = 0
 
     def frames(self) -> Iterator[Frame]:
         for index, image in enumerate(clips.spot_frames(self._frames)):
+            self.given += 1
             yield Frame(index, index / FPS, image)
         if self._is_lost:
             raise SourceError("the source was lost and did not come back", where=self.name)
-        assert self._stopped.wait(20)
+        assert self.stopped.wait(20)
 
     def stop(self) -> None:
-        self._stopped.set()
+        self.stopped.set()
 
     def close(self) -> None:
         self.is_closed = True
@@ -103,6 +107,7 @@ def test_leaving_early_does_not_wait_for_the_next_frame_and_removes_outputs(
     running = iter(open_pipeline(camera, out=tmp_path / "hands.jsonl"))
     assert next(running)[0].index == 0
     running.close()
+    assert camera.stopped.is_set()
     assert camera.is_closed
     assert [item.name for item in tmp_path.iterdir()] == ["tiny.onnx"]
 
@@ -125,6 +130,21 @@ def test_seconds_end_a_source_that_waits(
     out = tmp_path / "hands.jsonl"
     assert len(list(open_pipeline(Camera(3), out=out, seconds=0.5))) == 3
     assert read_indices(out) == [0, 1, 2]
+
+
+def test_a_slow_reader_is_only_a_few_frames_behind_a_live_source(
+    open_pipeline: Callable[..., Pipeline],
+) -> None:
+    camera = Camera(40)
+    running = iter(open_pipeline(camera))
+    next(running)
+    end = time.monotonic() + 20
+    while camera.given <= LIVE_ITEMS:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    time.sleep(0.2)
+    assert camera.given == 1 + LIVE_ITEMS
+    running.close()
 
 
 @pytest.mark.parametrize(

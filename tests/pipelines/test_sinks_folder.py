@@ -210,6 +210,19 @@ def test_an_impossible_place_is_refused(tmp_path: Path, name: str, words: str) -
     assert names_in(tmp_path) == ["file"]
 
 
+def test_a_mount_point_is_refused_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    monkeypatch.setattr("os.path.ismount", lambda path: str(path) == str(volume))
+    with pytest.raises(OutputError, match="mounted") as caught:
+        check_output(f"{volume}/", force=True)
+    assert caught.value.fix == f"name a folder in it, for example, {volume}/frames/"
+    write_folder(volume / "frames", [0])
+    assert names_in(volume / "frames") == ["000000.png"]
+
+
 def test_a_picture_of_another_size_is_refused(tmp_path: Path) -> None:
     sink = open_sink(f"{tmp_path}/frames/", fps=25, size_px=(4, 4))
     with pytest.raises(OutputError, match="form of this output"):

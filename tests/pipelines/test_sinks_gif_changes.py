@@ -154,6 +154,9 @@ def test_few_scattered_pixels_leave_the_others_out() -> None:
     assert change is not None and change.mask is not None
     assert (change.left, change.top, change.picture.shape) == (5, 5, (36, 26, 3))
     assert np.count_nonzero(change.mask) == 2
+    # Black elsewhere: colours are chosen for what is written alone.
+    assert np.unique(change.picture[change.mask == 0]).tolist() == [0]
+    assert np.unique(change.picture[change.mask > 0]).tolist() == [200]
     assert change.share == 2 / 2500
     assert np.count_nonzero(change.leave_out_unchanged(np.zeros((36, 26), np.uint8)) == 255) == (
         36 * 26 - 2

@@ -13,6 +13,7 @@ from atlas_hpe_pipelines.sinks import PALETTES, OutputOptions, open_sink
 from atlas_hpe_pipelines.sinks.gif.changes import Change
 from atlas_hpe_pipelines.sinks.gif.colours import take_sample
 from atlas_hpe_pipelines.sinks.gif.palettes import PALETTE_KINDS, Palette
+from atlas_hpe_pipelines.sinks.gif.scratch import Scratch
 from atlas_hpe_pipelines.sinks.gif.tracked import TrackedPalette
 
 
@@ -121,10 +122,12 @@ def sample_cases() -> List[np.ndarray]:
     lines[:, ::2] = 0
     corner = np.zeros((400, 400), np.uint8)
     corner[399, 399] = 255
-    return [lines, corner, np.full((400, 400), 255, np.uint8)]
+    far = np.zeros((400, 400), np.uint8)
+    far[200:, 200:] = 255
+    return [lines, corner, far, np.full((400, 400), 255, np.uint8)]
 
 
-@pytest.mark.parametrize("mask", sample_cases(), ids=["between the grid", "one", "all"])
+@pytest.mark.parametrize("mask", sample_cases(), ids=["between the grid", "one", "far", "all"])
 def test_a_sample_holds_only_pixels_that_count(mask: np.ndarray) -> None:
     picture = np.dstack([mask, mask, mask])
     sample, places = take_sample(picture, mask)
@@ -138,3 +141,12 @@ def test_a_sample_holds_only_pixels_that_count(mask: np.ndarray) -> None:
 def test_any_size_has_colours(kind: str, size_px: tuple) -> None:
     picture = np.full((size_px[1], size_px[0], 3), (10, 20, 30), np.uint8)
     assert (shown_by(PALETTE_KINDS[kind](), whole(picture)) == (10, 20, 30)).all()
+
+
+def test_scratch_grows_and_is_used_again() -> None:
+    room = Scratch()
+    small, large = room.take(2, 3), room.take(10, 20, 3)
+    assert (small.shape, large.shape) == ((2, 3), (10, 20, 3))
+    assert np.shares_memory(room.take(7, 9), large)
+    assert np.shares_memory(room.take(20, 30), large)
+    assert room.take(4, 5).flags.c_contiguous

@@ -226,7 +226,7 @@ def failing_ffmpeg(folder: Path, body: str) -> Path:
     ("body", "why"),
     [
         ("echo 'x264: out of luck' >&2; exit 3", "out of luck"),
-        ("cat >/dev/null; echo 'late failure' >&2; exit 1", "late failure"),
+        ("cat >/dev/null; echo '[out#0/mp4 @ 0x55fa] late failure' >&2; exit 1", "late failure"),
         ("exit 5", "code 5"),
     ],
     ids=["at once", "at the end", "silent"],
@@ -245,6 +245,7 @@ def test_a_failing_ffmpeg_is_one_clear_error(
     with pytest.raises(OutputError, match="could not encode") as caught:
         write_video(tmp_path / "out" / "clip.mp4", [grey(50, (320, 240))] * 10)
     assert caught.value.why is not None and why in caught.value.why
+    assert "0x" not in caught.value.why
     assert list((tmp_path / "out").iterdir()) == []
     assert capfd.readouterr() == ("", "")
 
@@ -327,4 +328,22 @@ def test_ctrl_c_at_the_terminal_leaves_nothing(tmp_path: Path) -> None:
     _, said = process.communicate(timeout=60)
     assert said.strip().endswith(b"KeyboardInterrupt")
     assert b"OutputError" not in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_ffmpeg_that_is_interrupted_while_it_starts_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = []
+
+    class Interrupted(subprocess.Popen):  # type: ignore[type-arg]
+        def _execute_child(self, *values: Any) -> None:
+            super()._execute_child(*values)  # type: ignore[misc]
+            started.append(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        open_sink(tmp_path / "clip.mp4", fps=25.0, size_px=(20, 16))
+    assert [process.returncode for process in started] == [-signal.SIGKILL]
     assert list(tmp_path.iterdir()) == []

@@ -155,6 +155,12 @@ def test_hands_without_numbers_are_told_apart_by_their_order() -> None:
         assert hand.track_id is None
 
 
+@pytest.mark.parametrize("value", [np.nan, 7.0])
+def test_joints_that_show_no_size_pass(value: float) -> None:
+    paths = np.full((3, 21, 2), value)
+    np.testing.assert_array_equal(run(HandSmoother(), paths), paths)
+
+
 def test_a_hand_without_a_number_starts_anew_in_another_place() -> None:
     before, after = (pose(joints, None) for joints in noisy(2, 2.0))
     for box, anew in ((before.box, False), ((0.0, 0.0, 9.0, 9.0), True)):

@@ -53,6 +53,17 @@ def test_the_unit_is_one_millimetre_unless_given(tmp_path: Path) -> None:
     assert frame.depth_mm[20, 30] == 500 / UNIT_MM
 
 
+def test_a_photograph_with_16_bits_of_grey_is_doubted(tmp_path: Path) -> None:
+    scan = np.linspace(0, 65535, 48 * 64).astype(np.uint16).reshape(48, 64)
+    cv2.imwrite(str(tmp_path / "scan.png"), scan)
+    source = open_source(tmp_path / "scan.png")
+    assert source.depth
+    assert "half of it would be 33 m away or more" in source.warnings[0]
+    assert "if it is a photograph, save it with 8 bits" in source.warnings[0]
+    source = open_source(tmp_path / "scan.png", SourceOptions(depth_unit_mm=UNIT_MM))
+    assert source.warnings == []
+
+
 def test_near_is_warm_far_is_cold_and_nothing_is_black() -> None:
     image = DepthView(UNIT_MM).frame(0, 0.0, scene()).image
     blue, _, red = image[20, 30].astype(int)

@@ -104,7 +104,9 @@ def test_a_link_to_a_camera_is_a_camera_under_its_own_name(
     assert live == [("camera", str(tmp_path / "front"), SourceOptions())]
 
 
-def test_a_number_as_path_object_is_never_a_camera(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_number_as_path_object_is_never_a_camera(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match="does not exist"):
         open_source(Path("0"))

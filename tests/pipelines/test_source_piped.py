@@ -18,6 +18,7 @@ import pytest
 
 import clips
 from atlas_hpe.errors import InputError, SourceError
+from atlas_hpe_pipelines.overlap import overlap
 from atlas_hpe_pipelines.sources.piped import PipedSource, redirected_file
 
 #: Prints index and time of each frame that comes from standard input, or the error.
@@ -180,6 +181,20 @@ def test_frames_come_while_the_pipe_is_still_open_and_stop_ends_the_wait(tmp_pat
         timer.join()
         assert not our_threads()
         os.fstat(descriptor)  # it is the caller's, and still open
+
+
+def test_a_run_that_ends_early_does_not_wait_for_data(tmp_path: Path) -> None:
+    data = clips.encode(clips.spot_frames(50), tmp_path / "clip.ts", "-bf", "0").read_bytes()
+    with sent(data, keep_open=True) as descriptor:
+        source = PipedSource(descriptor)
+        running = overlap(source.frames(), "decode", [], {}, most=100, end_source=source.stop)
+        next(running)
+        time.sleep(0.3)  # all that was sent is read
+        started = time.monotonic()
+        running.close()
+        source.close()
+        assert time.monotonic() - started < 10
+    assert not our_threads()
 
 
 def test_a_source_that_is_left_early_releases_everything(tmp_path: Path) -> None:

@@ -32,6 +32,25 @@ def test_all_frames_come_with_their_time(tmp_path: Path) -> None:
         assert bright.mean() == pytest.approx(11.5 + frame.index, abs=1)
 
 
+def test_silence_of_a_file_or_pipe_is_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = clips.encode(clips.spot_frames(2), tmp_path / "clip.mp4")
+    opened: List[tuple] = []
+    real = cv2.VideoCapture
+
+    def note(*arguments: object) -> object:
+        opened.append(arguments)
+        return real(*arguments)
+
+    monkeypatch.setattr(cv2, "VideoCapture", note)
+    open_source(path).close()
+    ((_, _, settings),) = opened
+    limits_ms = dict(zip(settings[::2], settings[1::2]))
+    for limit in (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, cv2.CAP_PROP_READ_TIMEOUT_MSEC):
+        assert limits_ms[limit] > 1e9  # OpenCV's own is 30 s; 0 is no time at all to old ones
+
+
 def test_a_variable_frame_rate_is_kept(tmp_path: Path) -> None:
     times_s = [0.0, 0.04, 0.2, 0.21, 0.5, 1.0]
     path = clips.variable_rate(clips.spot_frames(6), tmp_path / "clip.mp4", times_s)
@@ -142,6 +161,29 @@ def test_a_damaged_frame_is_left_out_and_counted(
         [frame.time_s for frame in frames], [frame.index / 25 for frame in frames], atol=1e-3
     )
     assert source.warnings == [f"{path}: damaged frames left out: 2"]
+
+
+def test_a_frame_that_opencv_refuses_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = clips.encode(clips.spot_frames(3), tmp_path / "clip.mp4")
+    source = open_source(path)
+
+    class Refusing:
+        reads = 0
+
+        def read(self, _: np.ndarray) -> tuple:
+            self.reads += 1
+            if self.reads == 1:
+                raise cv2.error("(-215:Assertion failed) _step >= minstep")
+            return self.reads == 2, np.zeros((48, 64, 3), np.uint8)
+
+        def get(self, _: int) -> float:
+            return 0.0
+
+    monkeypatch.setattr(source, "_capture", Refusing())
+    assert [frame.index for frame in source.frames()] == [0, 2]
+    assert source.warnings == [f"{path}: damaged frames left out: 1"]
 
 
 def test_a_real_hole_in_the_file_loses_no_more_than_it_must(tmp_path: Path) -> None:

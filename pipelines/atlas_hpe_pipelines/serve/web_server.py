@@ -7,12 +7,13 @@ import ipaddress
 import socket
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, Mapping, Optional, Set, Tuple, cast
 
 from atlas_hpe.errors import UsageError
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
+    from uvicorn.protocols.http.h11_impl import H11Protocol
 
     from atlas_hpe_pipelines.serve.bell import Bell
 
@@ -153,18 +154,15 @@ class WebServer:
     def _work(self) -> None:
         self._loop.run_until_complete(self._serve())
 
-    def _close_idle(self, before: Mapping[object, object]) -> None:
+    def _close_idle(self, before: Mapping[H11Protocol, object]) -> None:
         """Close the connections that are idle since the look before, then look again later."""
-        connections = self._server.server_state.connections
-        cycles = {connection: connection.cycle for connection in connections}
-        idle = {
-            connection: cycle
-            for connection, cycle in cycles.items()
-            if cycle is None or cycle.response_complete
-        }
-        for connection, cycle in idle.items():
-            if before.get(connection, self) is cycle:  # no request came between
-                connection.transport.close()
+        idle: Dict[H11Protocol, object] = {}
+        for connection in cast("Set[H11Protocol]", self._server.server_state.connections):
+            cycle = connection.cycle  # the newest request, None before the first
+            if cycle is None or cycle.response_complete:
+                idle[connection] = cycle
+                if connection in before and before[connection] is cycle:
+                    connection.transport.close()
         self._loop.call_later(_MOST_IDLE_S, self._close_idle, idle)
 
     async def _serve(self) -> None:

@@ -16,7 +16,7 @@ from atlas_hpe_pipelines.sinks.jsonl import FrameRecord, JsonlSink, load_schema,
 from atlas_hpe_pipelines.sinks.npz import NpzSink
 from atlas_hpe_pipelines.sinks.options import PALETTES, OutputOptions, SinkOptions
 from atlas_hpe_pipelines.sinks.picture_folder import PictureFolderSink
-from atlas_hpe_pipelines.sinks.sink import Sink
+from atlas_hpe_pipelines.sinks.sink import BaseSink, Sink
 from atlas_hpe_pipelines.sinks.stdout import StdoutSink
 from atlas_hpe_pipelines.sinks.table import CsvSink
 from atlas_hpe_pipelines.sinks.video import Mp4Sink, WebmSink
@@ -43,7 +43,7 @@ FOLDER = "/"
 
 #: Suffix -> sink; ``FOLDER`` stands for a name with a slash at its end, ``STDOUT`` for itself.
 #: Libraries (Pillow, OpenCV, imageio-ffmpeg) are loaded by the sinks when they are first used.
-SINKS: Dict[str, Callable[[Path, SinkOptions], Sink]] = {
+SINKS: Dict[str, Callable[[Path, SinkOptions], BaseSink]] = {
     ".csv": CsvSink,
     ".gif": GifSink,
     ".jsonl": JsonlSink,
@@ -106,7 +106,7 @@ def open_sink(
     size_px: Tuple[int, int],
     force: bool = False,
     options: OutputOptions = OutputOptions(),  # noqa: B008 - frozen
-) -> Sink:
+) -> BaseSink:
     """Open an output; its name chooses the kind.
 
     Args:
@@ -134,14 +134,21 @@ def open_sink(
 def _check_options(
     path: Path, fps: float, size_px: Tuple[int, int], options: OutputOptions
 ) -> None:
-    for name, rate in (("fps", fps), ("max_fps", options.max_fps)):
-        if rate is not None and not (math.isfinite(rate) and rate > 0):
-            raise UsageError(
-                "the frame rate of an output must be positive",
-                where=path,
-                why=f"{name} is {rate}",
-                fix="name a rate in frames per second, such as 15",
-            )
+    if not 0 < fps < math.inf:
+        raise UsageError(
+            "the frame rate of an output must be positive",
+            where=path,
+            why=f"fps is {fps}",
+            fix="name a rate in frames per second, such as 15",
+        )
+    # The last frame of a video stands for a whole slot.
+    if options.max_fps is not None and not 1 <= options.max_fps < math.inf:
+        raise UsageError(
+            "the most frames per second of an output must be 1 or more",
+            where=path,
+            why=f"max_fps is {options.max_fps}",
+            fix="name a rate in frames per second, such as 15",
+        )
     if min(size_px) < 1:
         raise UsageError(
             "the size of an output must be positive",

@@ -79,6 +79,7 @@ class BaseSink:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._closed = False
+        self._whole = False
 
     def write(self, frame: Frame, picture: Optional[np.ndarray], hands: Sequence[HandPose]) -> None:
         """Add one frame.
@@ -87,7 +88,7 @@ class BaseSink:
             OutputError: The sink is closed, the picture is missing or of the wrong form, the time
                 is no number, or the disk refuses.
         """
-        if self._closed:
+        if self._closed or self._whole:
             raise OutputError(
                 "a frame was written to an output that is already closed",
                 where=self.path,
@@ -101,18 +102,38 @@ class BaseSink:
         except OSError as cause:
             raise disk_error(self.path, cause) from cause
 
-    def finish(self) -> None:
-        """Complete the output and give it its name; do nothing on a closed sink.
+    def complete(self) -> None:
+        """Write and close all that the output needs, still without its name; finish() names it.
+
+        Outputs that belong together are all completed first: what takes time, or fails, comes
+        before any of them is seen.
 
         Raises:
-            OutputError: No frame came, the name is taken meanwhile, or the disk or the encoder
-                refuses. Nothing is left behind then.
+            OutputError: No frame came, or the disk or the encoder refuses. Nothing is left behind
+                then.
         """
-        if self._closed:
+        if self._closed or self._whole:
             return
         try:
             self._complete()
             self._release()
+            self._whole = True
+        except OSError as cause:
+            raise disk_error(self.path, cause) from cause
+        finally:
+            if not self._whole:
+                self.abort()
+
+    def finish(self) -> None:
+        """Complete the output and give it its name; do nothing on a closed sink.
+
+        Raises:
+            OutputError: As ``complete``, or the name is taken meanwhile.
+        """
+        self.complete()
+        if self._closed:
+            return
+        try:
             self._publish()
         except OSError as cause:
             raise disk_error(self.path, cause) from cause

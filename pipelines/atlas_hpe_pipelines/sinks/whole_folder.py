@@ -31,8 +31,9 @@ def check_out_folder(path: Path, *, force: bool) -> None:
         force: Replace the pictures of an earlier run.
 
     Raises:
-        OutputError: The name has a suffix, is a file's, or that of a folder that must not be
-            replaced; the folder around it is missing or not writable; the system refuses to look.
+        OutputError: The name has a suffix, is a file's, a mount point's, or that of a folder that
+            must not be replaced; the folder around it is missing or not writable; the system
+            refuses to look.
     """
     try:
         _check_around(path)
@@ -53,6 +54,13 @@ def _check_around(path: Path) -> None:
             where=path,
             why=f"'{path.suffix}' could be the kind of a file",
             fix=f"name it, for example, {path.stem}/",
+        )
+    if os.path.ismount(str(path)):
+        raise OutputError(
+            "the output folder is where a disk or a volume is mounted",
+            where=path,
+            why="it would have to be renamed, and the system does not do that",
+            fix=f"name a folder in it, for example, {path / 'frames'}/",
         )
     if not around.is_dir():
         raise OutputError(

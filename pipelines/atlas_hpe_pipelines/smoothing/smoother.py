@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Dict, Hashable, Optional, Sequence, Tuple
+from typing import Dict, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -50,7 +50,7 @@ class HandSmoother:
                 fix="use " + ", ".join(SMOOTHING),
             )
         self._strength = _STRENGTHS[level]
-        self._tracks: Dict[Hashable, _Track] = {}
+        self._tracks: Dict[int, _Track] = {}
         self._lag = AddedLag()
 
     @property
@@ -73,25 +73,28 @@ class HandSmoother:
         if self._strength is None:
             return tuple(hands)
         known = {
-            key: track
-            for key, track in self._tracks.items()
+            number: track
+            for number, track in self._tracks.items()
             if 0.0 < time_s - track.time_s <= _LONGEST_GAP_S
         }
-        seen: Dict[Hashable, _Track] = {}
+        seen: Dict[int, _Track] = {}
         smooth = []
         for place, hand in enumerate(hands):
-            key = (place, hand.box) if hand.track_id is None else hand.track_id
-            track = known.pop(key) if key in known else _Track(self._strength)
-            seen[key] = track
+            number = -1 - place if hand.track_id is None else hand.track_id
+            track = known.pop(number, None)
+            if track is None or (hand.track_id is None and track.box != hand.box):
+                track = _Track(self._strength, hand.box)
+            seen[number] = track
             smooth.append(track.smooth(hand, time_s, self._lag))
         self._tracks = {**known, **seen}
         return tuple(smooth)
 
 
 class _Track:
-    """The filters of one hand."""
+    """The filters of one hand; ``box`` is the region it was first read from."""
 
-    def __init__(self, strength: Strength) -> None:
+    def __init__(self, strength: Strength, box: Tuple[float, float, float, float]) -> None:
+        self.box = box
         self.time_s = 0.0
         self._last: Optional[np.ndarray] = None
         self._joints = MovingPoints(strength)

@@ -13,14 +13,18 @@ from atlas_hpe.errors import SourceError
 from atlas_hpe.poses import Frame
 from atlas_hpe_pipelines.buffers import PictureBuffers
 from atlas_hpe_pipelines.sources.silence import silent_opencv
-from atlas_hpe_pipelines.sources.source import ASSUMED_FPS, RecordedSource
+from atlas_hpe_pipelines.sources.source import RecordedSource, usable_fps
 
 __all__ = ["CaptureSource"]
 
-#: Containers with a variable frame rate declare their clock instead, often 1000 frames/s.
-_MAX_FPS = 240.0
 #: So many frames in a row that can't be decoded are taken for the end.
 _MAX_FAILED_READS = 30
+#: OpenCV gives up what is silent for 30 s, as a pipe may well be. Old versions take 0 as no time.
+_NEVER_MS = (1 << 31) - 1
+_PATIENT = [
+    *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _NEVER_MS),
+    *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, _NEVER_MS),
+]
 #: FFmpeg's tag of a pixel format with one channel of 16 bits, low byte first or high byte first.
 _GREY_16 = (b"Y1\x00\x10", b"\x10\x001Y")
 
@@ -56,7 +60,7 @@ class CaptureSource(RecordedSource):
         # Reading and releasing at the same time crashes OpenCV; Ctrl-C may ask for both.
         self._lock = threading.Lock()
         with silent_opencv():
-            self._capture = cv2.VideoCapture(location, cv2.CAP_FFMPEG)
+            self._capture = cv2.VideoCapture(location, cv2.CAP_FFMPEG, _PATIENT)
         image, self._lost = self._read()
         if image is None:
             self._capture.release()
@@ -68,7 +72,8 @@ class CaptureSource(RecordedSource):
         self._first: Optional[np.ndarray] = image
         self._first_time_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         self.size_px: Tuple[int, int] = (int(image.shape[1]), int(image.shape[0]))
-        self.fps = self._declared_fps()
+        declared_fps = float(self._capture.get(cv2.CAP_PROP_FPS))
+        self.fps = usable_fps(declared_fps, name, self.warnings)
         self.frame_count = self._declared_count() if counts_frames else None
 
     def frames(self) -> Iterator[Frame]:
@@ -85,11 +90,7 @@ class CaptureSource(RecordedSource):
                 time_s = self._next_time_s(time_s, 1 + lost)
         if self._lost:
             self.warnings.append(f"{self.name}: damaged frames left out: {self._lost}")
-        if self.frame_count is not None and read + self._lost < self.frame_count:
-            self.warnings.append(
-                f"{self.name}: read {read} of the {self.frame_count} frames it declares; "
-                "it was trimmed, or it is truncated or damaged"
-            )
+        self._compare_counts(read, self._lost)
 
     def close(self) -> None:
         """Release the file."""
@@ -100,8 +101,11 @@ class CaptureSource(RecordedSource):
         """The next frame that can be decoded and how many before it could not; None at the end."""
         for lost in range(_MAX_FAILED_READS):
             buffer = None if self._shape is None else self._buffers.take(self._shape)
-            with self._lock:
-                read, image = self._capture.read(buffer)
+            try:
+                with self._lock:
+                    read, image = self._capture.read(buffer)
+            except cv2.error:  # of a size that changes, before OpenCV 4.13
+                continue
             if read and image is not None:
                 self._shape = image.shape
                 return image, lost
@@ -113,13 +117,6 @@ class CaptureSource(RecordedSource):
         if math.isfinite(time_s) and time_s > previous_s:
             return time_s
         return previous_s + steps / self.fps
-
-    def _declared_fps(self) -> float:
-        fps = float(self._capture.get(cv2.CAP_PROP_FPS))
-        if math.isfinite(fps) and 0 < fps <= _MAX_FPS:
-            return fps
-        self.warnings.append(f"{self.name}: no usable frame rate, {ASSUMED_FPS:g} frames/s assumed")
-        return ASSUMED_FPS
 
     def _declared_count(self) -> Optional[int]:
         count = float(self._capture.get(cv2.CAP_PROP_FRAME_COUNT))

@@ -10,7 +10,7 @@ import numpy as np
 from atlas_hpe.poses import Frame
 from atlas_hpe_pipelines.buffers import PictureBuffers
 
-__all__ = ["DepthView", "is_depth"]
+__all__ = ["DepthView", "doubt_depth", "is_depth"]
 
 #: The nearest measurements are often single wrong pixels: the range begins behind so many percent.
 _NEAR_PERCENT = 1.0
@@ -23,11 +23,32 @@ _WARMEST, _STEEPNESS = 235.0, 1.8
 _FOLLOW = 0.2
 #: Every so many pixels in both directions are enough to find the range.
 _STRIDE = 4
+#: Depth cameras don't measure so far, and no hand would be seen there.
+_TOO_FAR_MM = 10_000.0
 
 
 def is_depth(image: np.ndarray) -> bool:
     """Whether a picture, as stored, is taken for depth: one channel of 16 bits."""
     return image.ndim == 2 and image.dtype == np.uint16
+
+
+def doubt_depth(raw: np.ndarray, unit_mm: float) -> Optional[str]:
+    """What speaks against a picture being depth in this unit, None where nothing does.
+
+    Photographs and scans with 16 bits of grey look the same; most of their values are large.
+
+    Args:
+        raw: (H, W) uint16, 0 where nothing was measured.
+        unit_mm: Millimetres that one step of the 16 bits stands for.
+    """
+    measured = raw[raw > 0]
+    middle_mm = float(np.median(measured)) * unit_mm if measured.size else 0.0
+    if middle_mm <= _TOO_FAR_MM:
+        return None
+    return (
+        f"16-bit grey is taken for depth, and half of it would be {middle_mm / 1000:.0f} m away or "
+        "more: give its unit (--depth-unit-mm); if it is a photograph, save it with 8 bits"
+    )
 
 
 class DepthView:

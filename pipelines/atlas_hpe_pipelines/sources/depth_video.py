@@ -75,11 +75,7 @@ class DepthVideo(RecordedSource):
             raise SourceError("the depth video can't be decoded", where=self.name, why=failure)
         if failure is not None:
             self.warnings.append(f"{self.name}: ffmpeg failed behind {index} frames: {failure}")
-        if self.frame_count is not None and index < self.frame_count:
-            self.warnings.append(
-                f"{self.name}: read {index} of the {self.frame_count} frames it declares; "
-                "it was trimmed, or it is truncated or damaged"
-            )
+        self._compare_counts(index)
 
     def close(self) -> None:
         """End ffmpeg; calling it again does nothing."""

@@ -113,11 +113,7 @@ class DeviceVideo(RecordedSource):
             yield DeviceFrame(clock.index, clock.time_s, decoded.picture, self.size_px)
         if clock.lost:
             self.warnings.append(f"{self.name}: damaged frames left out: {clock.lost}")
-        if self.frame_count is not None and read + clock.lost < self.frame_count:
-            self.warnings.append(
-                f"{self.name}: read {read} of the {self.frame_count} frames it declares; "
-                "it was trimmed, or it is truncated or damaged"
-            )
+        self._compare_counts(read, clock.lost)
 
     def close(self) -> None:
         """Release the device and the file; calling it again does nothing.

@@ -11,7 +11,7 @@ import numpy as np
 from atlas_hpe.errors import InputError, SourceError
 from atlas_hpe.files import read_bytes
 from atlas_hpe.poses import Frame
-from atlas_hpe_pipelines.sources.depth import DepthView, is_depth
+from atlas_hpe_pipelines.sources.depth import DepthView, doubt_depth, is_depth
 from atlas_hpe_pipelines.sources.listing import Listing
 from atlas_hpe_pipelines.sources.silence import silent_opencv
 from atlas_hpe_pipelines.sources.source import ASSUMED_FPS, RecordedSource, SourceOptions
@@ -42,7 +42,7 @@ class ImageSource(RecordedSource):
         self.frame_count: Optional[int] = len(listing.paths)
         self.fps = ASSUMED_FPS if options.fps is None else options.fps
         self.warnings: List[str] = []
-        self._paths = listing.paths
+        self.paths = listing.paths
         self._lost: List[str] = []
         self._view: Optional[DepthView] = None
         first = self._read_first(listing, options)
@@ -57,8 +57,8 @@ class ImageSource(RecordedSource):
 
     def frames(self) -> Iterator[Frame]:
         """The pictures in order; what could not be decoded leaves a warning with the count."""
-        for index in range(len(self._lost), len(self._paths)):
-            image = self._read(self._paths[index])
+        for index in range(len(self._lost), len(self.paths)):
+            image = self._read(self.paths[index])
             if image is None:
                 continue
             time_s = index / self.fps
@@ -68,7 +68,7 @@ class ImageSource(RecordedSource):
                 yield self._view.frame(index, time_s, image)
         if self._lost:
             self.warnings.append(
-                f"{self.name}: pictures left out: {len(self._lost)} of {len(self._paths)} "
+                f"{self.name}: pictures left out: {len(self._lost)} of {len(self.paths)} "
                 f"(the first: {self._lost[0]})"
             )
 
@@ -82,6 +82,8 @@ class ImageSource(RecordedSource):
                 stored = decode_picture(path, as_stored=True)
                 if is_depth(stored):
                     self._view = DepthView(options.depth_unit_mm)
+                    doubt = doubt_depth(stored, options.depth_unit_mm)
+                    self.warnings += [] if doubt is None else [f"{self.name}: {doubt}"]
                     return stored
                 return decode_picture(path)
             except InputError as error:

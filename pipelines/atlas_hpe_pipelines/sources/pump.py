@@ -58,8 +58,8 @@ class Pump:
         """Let the data come to its end; from any thread, as often as one likes."""
         with self._lock:
             if not self._is_stopped:
-                self._is_stopped = True
                 os.write(self._wake_writer, b".")
+                self._is_stopped = True  # last: Ctrl-C may come between the two
 
     def close(self) -> None:
         """Stop, and release the pipes; calling it again does nothing."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Iterator, List, Optional, Tuple
 
 from typing_extensions import Protocol
@@ -11,10 +12,13 @@ from typing_extensions import Protocol
 from atlas_hpe.errors import UsageError
 from atlas_hpe.poses import Frame
 
-__all__ = ["ASSUMED_FPS", "DROPS", "RecordedSource", "Source", "SourceOptions"]
+__all__ = ["ASSUMED_FPS", "DROPS", "RecordedSource", "Source", "SourceOptions", "usable_fps"]
 
 #: Used where neither the source nor the user says how many frames make a second.
 ASSUMED_FPS = 30.0
+#: Containers with a variable frame rate declare their clock instead, often 1000 frames/s, and so
+#: do streams, with 90000.
+_MAX_FPS = 240.0
 #: Values of ``SourceOptions.drop``.
 DROPS = ("newest", "never")
 
@@ -65,9 +69,11 @@ class Source(Protocol):
         live: Frames come when they come: whoever is late loses some, and stopping ends it.
         dropped: Frames that a live source left out so far.
         warnings: What the user has to know; complete once the frames are used up.
+        paths: The files that one name stands for, as with a folder or a list; empty otherwise.
     """
 
     name: str
+    paths: Tuple[Path, ...]
     size_px: Tuple[int, int]
     fps: float
     frame_count: Optional[int]
@@ -92,6 +98,33 @@ class RecordedSource:
     depth = False
     live = False
     dropped = 0
+    paths: Tuple[Path, ...] = ()
+
+    name: str
+    frame_count: Optional[int]
+    warnings: List[str]
 
     def stop(self) -> None:
         """Nothing to do: no frame is waited for, and whoever reads can end by itself."""
+
+    def _compare_counts(self, read: int, lost: int = 0) -> None:
+        """Leave a warning where the source ended before all frames that it declares had come."""
+        if self.frame_count is not None and read + lost < self.frame_count:
+            self.warnings.append(
+                f"{self.name}: read {read} of the {self.frame_count} frames it declares; "
+                "it was trimmed, or it is truncated or damaged"
+            )
+
+
+def usable_fps(declared: float, name: str, warnings: List[str]) -> float:
+    """The frame rate that a video or stream declares; where that is nonsense, the assumed one.
+
+    Args:
+        declared: Any number.
+        name: The source.
+        warnings: Where it is said that a rate was assumed.
+    """
+    if math.isfinite(declared) and 0 < declared <= _MAX_FPS:
+        return declared
+    warnings.append(f"{name}: no usable frame rate, {ASSUMED_FPS:g} frames/s assumed")
+    return ASSUMED_FPS

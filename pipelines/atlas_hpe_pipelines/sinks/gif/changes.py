@@ -116,4 +116,4 @@ class Screen:
         height, width = indices.shape
         seen = cv2.applyColorMap(indices, table, dst=self._coloured.take(height, width, 3))
         part = self.shown[change.top : change.top + height, change.left : change.left + width]
-        cv2.copyTo(seen, change.mask, part)
+        cv2.copyTo(seen, change.mask, part)  # type: ignore[arg-type] # None is everywhere

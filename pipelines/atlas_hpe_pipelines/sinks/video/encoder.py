@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -16,6 +17,8 @@ __all__ = ["Encoder", "find_ffmpeg"]
 # The last words of ffmpeg are the cause; what comes before is context.
 _STDERR_LINES = 4
 _NO_ENCODER = "Unknown encoder"
+# Which part of ffmpeg speaks, and its address in memory: "[out#0/mp4 @ 0x5574] ".
+_SPEAKER = re.compile(r"\[[^]]* @ 0x[0-9a-f]+\] ")
 
 
 class Encoder:
@@ -106,7 +109,7 @@ class Encoder:
             self._process.kill()
             code = self._process.wait()
         self._stderr.seek(0)
-        text = self._stderr.read().decode("utf-8", "replace").strip()
+        text = _SPEAKER.sub("", self._stderr.read().decode("utf-8", "replace")).strip()
         said = "; ".join(line.strip() for line in text.splitlines()[-_STDERR_LINES:])
         if _NO_ENCODER in text:
             return OutputError(

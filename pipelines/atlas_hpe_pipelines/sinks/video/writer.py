@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Optional, Sequence
 import numpy as np
 
 from atlas_hpe.errors import OutputError
+from atlas_hpe.stopping import stop_requests
 from atlas_hpe_pipelines.sinks.clock import FrameClock
 from atlas_hpe_pipelines.sinks.options import SinkOptions
 from atlas_hpe_pipelines.sinks.sink import FileSink, require_picture, require_time_s
@@ -51,11 +52,14 @@ class VideoSink(FileSink):
         self._held = np.zeros((even_size_px[1], even_size_px[0], 3), np.uint8)
         self._frames = 0
         self._encoder: Optional[encoder.Encoder] = None
+        command = build_command(executable, self._file.temporary, self.codec, even_size_px, fps)
         try:
-            self._encoder = encoder.Encoder(
-                build_command(executable, self._file.temporary, self.codec, even_size_px, fps),
-                path,
-            )
+            # An ffmpeg that is interrupted while it starts is not known here, and would make the
+            # temporary file once more after it was removed.
+            with stop_requests() as stop_asked:
+                self._encoder = encoder.Encoder(command, path)
+            if stop_asked():
+                raise KeyboardInterrupt  # noqa: TRY301 - as one that comes from outside
         except BaseException:
             # The caller gets no object that it could close.
             self.abort()

@@ -21,7 +21,7 @@ class Patience:
             long.
         most_pause_s: No pause is longer.
         close_s: How long closing waits for the thread that reads; one that is stuck in the network
-            ends by itself, ``open_s`` or ``read_s`` later.
+            ends by itself: at ``read_s``, or at ``open_s`` and once more, for the reason is asked.
     """
 
     open_s: float = 10.0

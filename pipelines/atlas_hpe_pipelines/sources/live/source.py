@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from pathlib import Path
 from typing import Callable, Iterator, List, Tuple
 
 from atlas_hpe.errors import SourceError
@@ -11,12 +11,9 @@ from atlas_hpe_pipelines.sources.live.grabber import Grabber
 from atlas_hpe_pipelines.sources.live.mailbox import Mailbox
 from atlas_hpe_pipelines.sources.live.opencv import Capture
 from atlas_hpe_pipelines.sources.live.patience import Patience
-from atlas_hpe_pipelines.sources.source import ASSUMED_FPS, SourceOptions
+from atlas_hpe_pipelines.sources.source import SourceOptions, usable_fps
 
 __all__ = ["LiveSource"]
-
-#: Streams often declare their clock instead, 90000 steps a second.
-_MAX_FPS = 240.0
 
 
 class LiveSource:
@@ -38,6 +35,7 @@ class LiveSource:
     """
 
     depth = False
+    paths: Tuple[Path, ...] = ()
 
     def __init__(
         self,
@@ -64,10 +62,7 @@ class LiveSource:
         self.size_px: Tuple[int, int] = self._begin().size_px
         self.frame_count = self._grabber.frame_count
         self.live = self.frame_count is None
-        self.fps = self._grabber.fps
-        if not (math.isfinite(self.fps) and 0 < self.fps <= _MAX_FPS):
-            self.fps = ASSUMED_FPS
-            self.warnings.append(f"{name}: no usable frame rate, {self.fps:g} frames/s assumed")
+        self.fps = usable_fps(self._grabber.fps, name, self.warnings)
 
     def _begin(self) -> Frame:
         """Start the thread and wait for its first frame."""
