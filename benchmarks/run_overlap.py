@@ -61,6 +61,7 @@ class Alone:
         source_name: str,
         stages: Sequence[Stage[Work]],
         times: Dict[str, StageTimes],
+        **_: object,
     ) -> Generator[Work, None, None]:
         """What ``overlap`` does, in another order."""
         started, cpu_s = perf_counter(), process_time()
@@ -115,7 +116,7 @@ def run_steps(video: Path, model: Optional[Path], path: str, out: Path) -> float
     """One step after another, frames/s."""
     keep = Keep()
     with mock.patch("atlas_hpe_pipelines.pipeline.overlap", Alone()):
-        pipeline = make(video, model, path, sinks=[keep])
+        pipeline = make(video, model, path, sinks={"keep": keep})
         started = perf_counter()
         frames = count(pipeline)
         imageio.v2.mimsave(out, keep.pictures, duration=1000 / FPS)
