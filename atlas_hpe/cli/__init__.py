@@ -88,7 +88,27 @@ def main() -> NoReturn:
     except SystemExit:
         # Only click leaves so, with 1, when the reader of a pipe went away. No check failed.
         sys.exit(REFUSED)
+    _ignore_stops()
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _ignore_stops() -> None:
+    """The work is done and its outcome decided: while Python shuts down a stop changes nothing.
+
+    Python gives up its own handlers on the way out, and a stop would kill it with another code.
+    """
+    for number in _stop_signals():
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _stop_signals() -> List[int]:
+    """Ctrl-C, a service manager's stop and a closed terminal, but for those switched off."""
+    found = (getattr(signal, name, None) for name in ("SIGINT", "SIGTERM", "SIGHUP"))
+    return [
+        number
+        for number in found
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN
+    ]
 
 
 def _stop_once() -> List[int]:
@@ -117,10 +137,8 @@ def _stop_once() -> List[int]:
         stops.append(number)
         raise KeyboardInterrupt
 
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, stop)
+    for number in _stop_signals():
+        signal.signal(number, stop)
     return stops
 
 
@@ -135,6 +153,7 @@ def _leave_interrupted() -> NoReturn:
 
 
 def _leave(message: str, code: int) -> NoReturn:
+    _ignore_stops()
     with suppress(OSError):  # where nobody can be told, the exit code still tells
         click.echo(message, err=True)
     sys.exit(code)

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 _MODULE = """
 import os, signal, time
 import click
@@ -45,3 +47,24 @@ def test_a_library_that_calls_it_a_failure_of_its_own_is_not_believed(tmp_path: 
 def test_a_library_that_swallows_it_does_not_keep_the_program_running(tmp_path: Path) -> None:
     done = _run(tmp_path, "pass")
     assert (done.returncode, done.stdout) == (130, ""), done.stderr
+
+
+_ENDING = """
+import atexit, os, signal
+import click
+
+@click.command()
+def command():
+    atexit.register(os.kill, os.getpid(), signal.{number})
+    print("done")
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_a_stop_while_python_shuts_down_does_not_undo_what_was_done(
+    tmp_path: Path, number: str
+) -> None:
+    (tmp_path / "slow.py").write_text(_ENDING.format(number=number))
+    words = [sys.executable, "-c", _PROGRAM, str(tmp_path), "slow"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=15)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
