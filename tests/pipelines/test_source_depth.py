@@ -180,7 +180,7 @@ def test_depth_video_that_is_left_early_leaves_no_process(tmp_path: Path) -> Non
     depth = np.random.default_rng(0).integers(0, 1 << 16, (200, 96, 128), np.uint16)
     source = open_source(clips.encode_depth(depth, tmp_path / "clip.mkv"))
     next(source.frames())
-    process = source._reader._process  # type: ignore[attr-defined]
+    process = source._reader._ffmpeg._process  # type: ignore[attr-defined]
     assert process.poll() is None
     source.close()
     assert process.poll() is not None

@@ -141,7 +141,7 @@ def test_closing_early_ends_ffmpeg_and_frees_the_pipes(clip: Path) -> None:
     next(iter(stream))
     stream.close()
     stream.close()
-    assert stream._process.poll() is not None
+    assert stream._ffmpeg._process.poll() is not None
     assert threading.active_count() == threads
     assert open_files() == files
 

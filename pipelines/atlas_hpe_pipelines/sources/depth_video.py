@@ -6,13 +6,9 @@ its ``framecrc`` format for each.
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import tempfile
-from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, Iterator, List, Optional, Tuple
+from typing import Iterator, List, Optional, Tuple
 
 import numpy as np
 
@@ -23,11 +19,10 @@ from atlas_hpe_pipelines.buffers import PictureBuffers
 from atlas_hpe_pipelines.sources.depth import DepthView
 from atlas_hpe_pipelines.sources.source import RecordedSource, SourceOptions
 from atlas_hpe_pipelines.sources.video import VideoSource
-from atlas_hpe_runtime.acl.dvpp.annexb import find_ffmpeg
+from atlas_hpe_runtime.ffmpeg import IndexedFfmpeg, find_ffmpeg, seconds_per_tick
 
 __all__ = ["DepthVideo"]
 
-_TIME_BASE = re.compile(rb"#tb 0: (\d+)/(\d+)")
 _SIZE = re.compile(rb"#dimensions 0: (\d+)x(\d+)")
 _LINE_LENGTH = 200
 _VERSION = re.compile(r"n?(\d+)\.(\d+)")
@@ -86,75 +81,42 @@ class _RawReader:
     """An ffmpeg process that decodes 16-bit grey video."""
 
     def __init__(self, path: Path) -> None:
+        self._closed = False
         self._buffers = PictureBuffers()
         executable = find_ffmpeg()
-        with ExitStack() as stack:
-            # A file and not a pipe: nobody has to read it for ffmpeg to go on.
-            self._stderr = stack.enter_context(tempfile.TemporaryFile())
-            reading, writing = os.pipe()
-            self._index: BinaryIO = stack.enter_context(os.fdopen(reading, "rb"))
-            try:
-                self._process = subprocess.Popen(  # noqa: S603 - no shell, our own arguments
-                    _build_command(executable, path, writing),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=self._stderr,
-                    pass_fds=(writing,),
-                    start_new_session=True,  # Ctrl-C is for us to handle
-                )
-            except OSError as cause:
-                raise SourceError(
-                    "ffmpeg can't be started",
-                    where=executable,
-                    why=cause.strerror or str(cause),
-                    fix="set IMAGEIO_FFMPEG_EXE to a working ffmpeg",
-                ) from cause
-            finally:
-                os.close(writing)
-            stack.callback(self._end)
-            self._resources = stack.pop_all()
+        self._ffmpeg = IndexedFfmpeg(
+            executable, lambda pipe: _build_command(executable, path, pipe)
+        )
 
     def pictures(self) -> Iterator[Tuple[float, np.ndarray]]:
         """Time in the file and raw picture, (H, W) uint16, one after the other."""
         seconds = 0.0
         shape: Optional[Tuple[int, int]] = None
-        for line in [] if self._index.closed else self._index:
-            base, size = _TIME_BASE.match(line), _SIZE.match(line)
-            if base is not None:
-                seconds = int(base.group(1)) / int(base.group(2))
+        for line in self._ffmpeg.index():
+            seconds = seconds_per_tick(line) or seconds
+            size = _SIZE.match(line)
             if size is not None:
                 shape = (int(size.group(2)), int(size.group(1)))
             if line.startswith(b"#") or shape is None:
                 continue
             raw = self._buffers.take(shape, np.dtype("<u2"))
-            if not self._fill(raw):
+            if not self._ffmpeg.read_into(raw.data.cast("B")):
                 return
             yield int(line.split(b",")[2]) * seconds, raw
 
     def failure(self) -> Optional[str]:
         """Why ffmpeg failed, None where it did not; call it when there are no more pictures."""
-        if self._stderr.closed or self._process.wait() == 0:
+        code = self._ffmpeg.wait()
+        if code == 0 or self._closed:
             return None
-        self._stderr.seek(0)
-        lines = self._stderr.read().decode("utf-8", "replace").split("\n")
+        lines = self._ffmpeg.said().split("\n")
         said = [printable(line.strip(), _LINE_LENGTH) for line in lines if line.strip()]
-        return "; ".join(said[-2:]) or f"it ended with code {self._process.returncode}"
+        return "; ".join(said[-2:]) or f"it ended with code {code}"
 
     def close(self) -> None:
-        """End ffmpeg."""
-        self._resources.close()
-
-    def _fill(self, raw: np.ndarray) -> bool:
-        pipe = self._process.stdout
-        view = raw.data.cast("B")
-        # A buffered reader reads on until it has all, or the other end closes.
-        return pipe is not None and pipe.readinto(view) == len(view)  # type: ignore[attr-defined]
-
-    def _end(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        """End ffmpeg, which is no failure then."""
+        self._closed = True
+        self._ffmpeg.close()
 
 
 def _build_command(executable: str, path: Path, index_pipe: int) -> List[str]:

@@ -11,7 +11,7 @@ from atlas_hpe.errors import InputError, MissingExtraError, SourceError
 from atlas_hpe.files import check_readable
 from atlas_hpe_pipelines.sources.capture import CaptureSource
 from atlas_hpe_pipelines.sources.containers import counts_frames, is_mp4
-from atlas_hpe_runtime.acl.dvpp.annexb import find_ffmpeg
+from atlas_hpe_runtime.ffmpeg import find_ffmpeg
 
 __all__ = ["VideoSource"]
 

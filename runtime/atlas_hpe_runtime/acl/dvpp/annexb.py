@@ -9,19 +9,16 @@ ahead of what is used.
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import tempfile
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Dict, Iterator, List, Optional
+from typing import Dict, Iterator, List, Optional
 
-from atlas_hpe.errors import MissingExtraError, SourceError
+from atlas_hpe.errors import SourceError
 from atlas_hpe.files import check_readable
+from atlas_hpe_runtime.ffmpeg import IndexedFfmpeg, find_ffmpeg, seconds_per_tick
 
-__all__ = ["AccessUnit", "AnnexBStream", "build_command", "find_ffmpeg"]
+__all__ = ["AccessUnit", "AnnexBStream", "build_command"]
 
 #: Codec -> name of ffmpeg's filter and of its raw format.
 _FORMATS: Dict[str, str] = {"h264": "h264", "h265": "hevc"}
@@ -30,7 +27,6 @@ _KEY, _DISCARD = 1, 4
 #: ffmpeg's number for "no time" is the smallest of 64 bits.
 _NO_TIME = -(1 << 62)
 _FULL_RANGE = re.compile(r"Video: .*(yuvj420p|yuv420p\(pc)")
-_TIME_BASE = re.compile(rb"#tb 0: (\d+)/(\d+)")
 _ERROR_MARKS = ("[error]", "[fatal]", "[panic]")
 #: Who says it and how bad it is, in front of a line.
 _MARKS = re.compile(r"^(\[[^\]]*\] *)+")
@@ -70,31 +66,9 @@ class AnnexBStream:
     def __init__(self, path: Path, codec: str) -> None:
         self._path = check_readable(path)
         executable = find_ffmpeg()
-        with ExitStack() as stack:
-            # A file and not a pipe: nobody has to read it for ffmpeg to go on.
-            self._stderr = stack.enter_context(tempfile.TemporaryFile())
-            reading, writing = os.pipe()
-            self._index: BinaryIO = stack.enter_context(os.fdopen(reading, "rb"))
-            try:
-                self._process = subprocess.Popen(  # noqa: S603 - no shell, our own arguments
-                    build_command(executable, self._path, codec, writing),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=self._stderr,
-                    pass_fds=(writing,),
-                    start_new_session=True,  # Ctrl-C is for us to handle
-                )
-            except OSError as cause:
-                raise SourceError(
-                    "ffmpeg can't be started",
-                    where=executable,
-                    why=cause.strerror or str(cause),
-                    fix="set IMAGEIO_FFMPEG_EXE to a working ffmpeg",
-                ) from cause
-            finally:
-                os.close(writing)
-            stack.callback(self._end)
-            self._resources = stack.pop_all()
+        self._ffmpeg = IndexedFfmpeg(
+            executable, lambda pipe: build_command(executable, self._path, codec, pipe)
+        )
 
     def __iter__(self) -> Iterator[AccessUnit]:
         """The access units in the order of decoding.
@@ -103,10 +77,8 @@ class AnnexBStream:
             SourceError: ffmpeg failed, or it ended in the middle of a unit.
         """
         seconds = 0.0
-        for line in self._index:
-            base = _TIME_BASE.match(line)
-            if base is not None:
-                seconds = int(base.group(1)) / int(base.group(2))
+        for line in self._ffmpeg.index():
+            seconds = seconds_per_tick(line) or seconds
             if line.startswith(b"#"):
                 continue
             fields = [field.strip() for field in line.split(b",")]
@@ -118,45 +90,32 @@ class AnnexBStream:
                 is_key=bool(flags & _KEY),
                 is_shown=not flags & _DISCARD,
             )
-        if self._process.wait() != 0:
+        if self._ffmpeg.wait() != 0:
             raise self._failure()
 
     def is_full_range(self) -> bool:
         """Whether luma uses 0..255 instead of 16..235; known once the first unit was read."""
-        return _FULL_RANGE.search(self._said()) is not None
+        return _FULL_RANGE.search(self._ffmpeg.said()) is not None
 
     def close(self) -> None:
         """End ffmpeg and release the pipes; calling it again does nothing."""
-        self._resources.close()
+        self._ffmpeg.close()
 
     def _read(self, size: int) -> bytes:
-        pipe = self._process.stdout
-        data = pipe.read(size) if pipe is not None else b""
+        data = self._ffmpeg.read(size)
         if len(data) < size:
-            self._process.wait()
             raise self._failure()
         return data
 
-    def _end(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-
-    def _said(self) -> str:
-        self._stderr.flush()
-        # Its own position: ffmpeg writes on behind what was read here.
-        size = os.fstat(self._stderr.fileno()).st_size
-        return os.pread(self._stderr.fileno(), size, 0).decode("utf-8", "replace")
-
     def _failure(self) -> SourceError:
-        marked = [line for line in self._said().splitlines() if _is_error(line)]
+        code = self._ffmpeg.wait()
+        marked = [line for line in self._ffmpeg.said().splitlines() if _is_error(line)]
         said = [_MARKS.sub("", line).strip() for line in marked]
         lines: List[str] = [line for line in said if line][-_ERROR_LINES:]
         return SourceError(
             "the video stream can't be taken out of the file",
             where=self._path,
-            why="; ".join(lines) or f"ffmpeg ended with code {self._process.returncode}",
+            why="; ".join(lines) or f"ffmpeg ended with code {code}",
             fix="play it with another program, or copy it again",
         )
 
@@ -186,21 +145,3 @@ def build_command(executable: str, path: Path, codec: str, index_pipe: int) -> L
         *(*copied, "-flush_packets", "1", "-f", "framecrc", f"pipe:{index_pipe}"),
         *(*copied, "-flush_packets", "1", "-f", name, "pipe:1"),
     ]
-
-
-def find_ffmpeg() -> str:
-    """The ffmpeg that imageio-ffmpeg brings, or the one that IMAGEIO_FFMPEG_EXE names.
-
-    Raises:
-        MissingExtraError: There is none.
-    """
-    try:
-        from imageio_ffmpeg import get_ffmpeg_exe
-
-        return str(get_ffmpeg_exe())
-    except (ImportError, RuntimeError) as cause:
-        raise MissingExtraError(
-            "reading video for the device needs an ffmpeg, and there is none",
-            why=str(cause),
-            fix="pip install imageio-ffmpeg, or set IMAGEIO_FFMPEG_EXE to an ffmpeg",
-        ) from cause
