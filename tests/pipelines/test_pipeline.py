@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+import atlas_hpe_pipelines.hands as hands_of_a_run
 import clips
 import tiny_onnx
 from atlas_hpe.errors import AtlasHpeError, DeviceError, OutputError, UsageError
@@ -342,3 +343,20 @@ class Kept:
     def write(self, frame: Frame, picture: Optional[np.ndarray], hands: object) -> None:
         assert picture is not None
         self.sizes.append(picture.shape)
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_heatmaps_are_read_only_where_they_are_drawn(
+    clip_path: Path, model_path: Path, wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    real = hands_of_a_run.FixedRegion
+
+    def open_region(*arguments: object, heatmaps: bool) -> hands_of_a_run.FixedRegion:
+        asked.append(heatmaps)
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(hands_of_a_run, "FixedRegion", open_region)
+    monkeypatch.setattr("atlas_hpe_pipelines.contract.gives_heatmaps", lambda card: True)
+    Pipeline(clip_path, model_path, drawing=DrawOptions(heatmap=wanted)).close()
+    assert asked == [wanted]
